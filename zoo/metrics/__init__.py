@@ -1,0 +1,1 @@
+"""Numbers derived from the ledger: pure functions, no I/O."""
