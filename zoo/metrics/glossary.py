@@ -108,7 +108,7 @@ METRICS: tuple[Metric, ...] = (
     _m("shared_experts", "Shared experts", "", "int", "config", "experts.shared",
        "Experts that every token passes through."),
     _m("rope_theta", "RoPE θ", "", "float", "config", "shape.rope_theta", "Base of the rotary frequencies."),
-    _m("activation", "Activation", "", "text", "config", "shape.activation", "Non-linearity of the feed-forward block."),
+    _m("activation", "Activation", "", "text", "config", "shape.activation", "Non-linearity of the feed-forward."),
     _m("norm", "Norm", "", "text", "derived", "shape.norm", "Kind of normalisation."),
     _m("tied_embeddings", "Tied", "", "bool", "derived", "params.tied",
        "Whether the head shares the embedding table."),

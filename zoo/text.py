@@ -1,0 +1,13 @@
+"""Text from outside, made safe to print on a terminal."""
+
+from __future__ import annotations
+
+import re
+
+#: C0 and C1 controls (escape sequences start with one), DEL, line separators and bidirectional overrides.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def clean_text(text: str) -> str:
+    """``text`` with everything that could move the cursor, hide or reorder text replaced by ``\\ufffd``."""
+    return _UNPRINTABLE.sub("\ufffd", text)
