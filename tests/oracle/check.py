@@ -1,0 +1,40 @@
+"""Hold zoo's ledger against what the oracle says of the same config. Needs no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.oracle.build import Patterns, fold
+from zoo.arch import build_ledger
+
+
+def ledger_patterns(config: dict[str, Any]) -> tuple[Patterns, dict[str, int]]:
+    """What zoo says: {(folded name, shape): count} of the parameters stored, and its totals."""
+    ledger = build_ledger(config)
+    patterns: Counter[tuple[str, tuple[int, ...]]] = Counter()
+    for tensor in ledger.parameters:
+        if not tensor.tied_to:
+            patterns[fold(tensor.name), tensor.shape] += tensor.repeats
+    totals = {
+        "params": sum(t.stored for t in ledger.parameters),
+        "biases": sum(t.stored for t in ledger.parameters if t.is_bias),
+        "buffers": sum(t.stored for t in ledger.tensors if t.role == "buffer"),
+        "ties": sum(1 for t in ledger.parameters if t.tied_to),
+    }
+    return dict(patterns), totals
+
+
+def differences(config: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    """Every way in which the ledger differs from what the oracle ``said``; empty when they agree."""
+    patterns, totals = ledger_patterns(config)
+    expected = {(name, tuple(shape)): count for name, shape, count in said["patterns"]}
+    found = [
+        f"{key}: zoo {totals[key]:,} != transformers {said[key]:,}"
+        for key in ("params", "biases", "buffers")
+        if totals[key] != said[key]
+    ]
+    for key in sorted(expected.keys() | patterns.keys(), key=str):
+        if expected.get(key, 0) != patterns.get(key, 0):
+            found.append(f"{key[0]} {list(key[1])}: zoo {patterns.get(key, 0)} != transformers {expected.get(key, 0)}")
+    return found

@@ -1,0 +1,60 @@
+"""Small random variations of a config, as real files vary: every key that shapes tensors changes, within the law."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from zoo.arch.config import find_spec
+
+#: Booleans that shape nothing, or that ask for what no file on the Hub has.
+FIXED_FLAGS = {"is_encoder_decoder", "output_router_logits", "torchscript", "use_bidirectional_attention", "is_decoder"}
+
+
+def vary(
+    model_type: str, seed: int, tune: Callable[[random.Random, dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
+    """A legal small config of ``model_type``, the same for the same ``seed``; ``tune`` has the last word."""
+    rng = random.Random(f"{model_type}{seed}")
+    defaults = find_spec(model_type).defaults
+    config: dict[str, Any] = {"model_type": model_type}
+    heads = rng.choice([2, 4, 6, 8])
+    head_dim = rng.choice([8, 16, 32])
+    sizes = {
+        "hidden_size": heads * head_dim,
+        "n_embd": heads * head_dim,
+        "d_model": heads * head_dim,
+        "num_attention_heads": heads,
+        "n_head": heads,
+        "n_heads": heads,
+        "num_heads": heads,
+        "encoder_attention_heads": heads,
+        "decoder_attention_heads": heads,
+        "num_key_value_heads": rng.choice([k for k in (1, 2, heads) if heads % k == 0]),
+        "num_kv_heads": rng.choice([k for k in (1, 2, heads) if heads % k == 0]),
+        "num_hidden_layers": rng.randint(1, 7),
+        "n_layer": rng.randint(1, 5),
+        "n_layers": rng.randint(1, 5),
+        "num_layers": rng.randint(1, 4),
+        "num_decoder_layers": rng.randint(1, 4),
+        "encoder_layers": rng.randint(1, 4),
+        "decoder_layers": rng.randint(1, 4),
+        "intermediate_size": rng.choice([24, 48, 96, 112]),
+        "ffn_dim": rng.choice([24, 48, 96]),
+        "d_ff": rng.choice([24, 48, 96]),
+        "n_inner": rng.choice([None, 40, 96]),
+        "vocab_size": rng.choice([64, 97, 128]),
+    }
+    config |= {key: value for key, value in sizes.items() if key in defaults and rng.random() < 0.9}
+    config |= {key: sizes[key] for key in ("hidden_size", "num_attention_heads") if key in defaults}
+    if defaults.get("head_dim", 0) is None and rng.random() < 0.4:
+        config["head_dim"] = rng.choice([8, 16, 24])
+    for key, value in defaults.items():
+        if isinstance(value, bool) and key not in FIXED_FLAGS and rng.random() < 0.35:
+            config[key] = not value
+    if rng.random() < 0.3:
+        config = {key: value for key, value in config.items() if key == "model_type" or rng.random() < 0.85}
+    if tune:
+        tune(rng, config)
+    return config

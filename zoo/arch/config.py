@@ -1,0 +1,256 @@
+"""The Config view: how an architecture reads a ``config.json``.
+
+A key is looked up as written, then under the other name that its class knows it by, then among the defaults that the
+class of this ``model_type`` declares (``defaults.json``, written from transformers). A key that is nowhere raises: no
+number is ever guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+#: No dimension of a real model comes near; beyond it, sums would leave 64 bits.
+MAX_DIMENSION = 1 << 34
+MAX_LAYERS = 10_000
+
+
+class UnsupportedError(ValueError):
+    """This config cannot be counted; ``str(error)`` is the reason, naming the key or type that stopped it."""
+
+
+class MissingKeyError(UnsupportedError):
+    """``key`` is neither in the config nor among the defaults of ``model_type``."""
+
+    def __init__(self, model_type: str, key: str) -> None:
+        self.model_type, self.key = model_type, key
+        super().__init__(f"{model_type}: the config has no {key!r} and the type declares no default for it")
+
+
+class TypeSpec(NamedTuple):
+    """What a ``model_type`` declares: defaults, other names of keys, and the types of its sections."""
+
+    defaults: Mapping[str, Any]
+    aliases: Mapping[str, tuple[str, ...]]
+    sections: Mapping[str, str]
+
+
+@cache
+def load_specs() -> Mapping[str, Mapping[str, Any]]:
+    """``defaults.json`` as it is: by model type."""
+    text = files("zoo.arch").joinpath("defaults.json").read_text(encoding="utf-8")
+    types: Mapping[str, Mapping[str, Any]] = json.loads(text)["types"]
+    return types
+
+
+@cache
+def find_spec(model_type: str) -> TypeSpec:
+    """The declarations for ``model_type``; empty for a type that transformers does not have."""
+    entry = load_specs().get(model_type, {})
+    names: dict[str, tuple[str, ...]] = {}
+    for one, other in entry.get("aliases", {}).items():
+        names[one] = (*names.get(one, ()), other)
+        names[other] = (*names.get(other, ()), one)
+    return TypeSpec(entry.get("defaults", {}), names, entry.get("sections", {}))
+
+
+_ABSENT = object()
+
+#: A dimension: the key that holds it, or how to work it out.
+Dim = str | Callable[["Config"], Any]
+
+
+class Config:
+    """A read-only view of one section of a config, which remembers the keys that were read.
+
+    ``c["key"]`` is the value (None where the config or the default says null), ``c.hidden`` and the like are the
+    dimensions that blocks use, by the names in :data:`DIMS` or those the architecture gives.
+    """
+
+    __slots__ = ("_cache", "dims", "model_type", "parent", "path", "raw", "read", "spec")
+
+    def __init__(
+        self,
+        raw: Mapping[str, Any],
+        model_type: str,
+        dims: Mapping[str, Dim] | None = None,
+        *,
+        parent: Config | None = None,
+        path: str = "",
+        spec: TypeSpec | None = None,
+    ) -> None:
+        self.raw = raw
+        self.model_type = model_type
+        self.spec = spec or find_spec(model_type)
+        self.dims: Mapping[str, Dim] = dims or {}
+        self.parent = parent
+        self.path = path
+        self.read: dict[str, str] = {}
+        self._cache: dict[str, Any] = {}
+
+    def _find(self, key: str) -> Any:
+        value = self.raw.get(key, _ABSENT)
+        if value is not _ABSENT:
+            self.read[key] = "config"
+            return value
+        for other in self.spec.aliases.get(key, ()):
+            value = self.raw.get(other, _ABSENT)
+            if value is not _ABSENT:
+                self.read[other] = "config"
+                return value
+        value = self.spec.defaults.get(key, _ABSENT)
+        if value is _ABSENT:
+            for other in self.spec.aliases.get(key, ()):
+                value = self.spec.defaults.get(other, _ABSENT)
+                if value is not _ABSENT:
+                    break
+        if value is not _ABSENT:
+            self.read[key] = "default"
+        return value
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._find(key)
+        if value is _ABSENT:
+            raise MissingKeyError(self.model_type, f"{self.path}{key}")
+        return value
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the config itself says ``key``, under any of its names."""
+        return key in self.raw or any(other in self.raw for other in self.spec.aliases.get(key, ()))
+
+    def get(self, key: str, absent: Any = None) -> Any:
+        """The value, or ``absent`` for a key that the class treats as absent when it is not there."""
+        value = self._find(key)
+        return absent if value is _ABSENT else value
+
+    def whole(self, key: str, *, least: int = 0) -> int:
+        """The value as an integer of at least ``least``; raises UnsupportedError when it is not one."""
+        return check_whole(self[key], f"{self.model_type}: {self.path}{key}", least)
+
+    def maybe(self, key: str, *, least: int = 0) -> int | None:
+        """Like :meth:`whole`, but None where the config or its default is null or absent."""
+        value = self.get(key)
+        return None if value is None else check_whole(value, f"{self.model_type}: {self.path}{key}", least)
+
+    def flag(self, key: str) -> bool:
+        """The value as a boolean (null is false, as the classes take it)."""
+        value = self[key]
+        if value is None or isinstance(value, bool) or value in (0, 1):
+            return bool(value)
+        raise UnsupportedError(f"{self.model_type}: {self.path}{key} is {value!r:.60}, not true or false")
+
+    def words(self, key: str, length: int | None = None) -> Sequence[str]:
+        """The value as a list of strings, of ``length`` where given."""
+        value = self[key]
+        if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+            raise UnsupportedError(f"{self.model_type}: {self.path}{key} is not a list of names")
+        if length is not None and len(value) != length:
+            raise UnsupportedError(
+                f"{self.model_type}: {self.path}{key} names {len(value)} layers where the model has {length}"
+            )
+        return value
+
+    def section(self, key: str, dims: Mapping[str, Dim] | None = None, *, flat: bool = False) -> Config:
+        """The nested config ``key`` as a view of its own type.
+
+        Its type is what it says, else what this type declares for it. With ``flat``, a missing section is read from
+        this one: files written before the section existed keep its keys at the top.
+        """
+        value = self.get(key)
+        if value is not None and not isinstance(value, Mapping):
+            raise UnsupportedError(f"{self.model_type}: {self.path}{key} is not an object")
+        raw: Mapping[str, Any] = value if value is not None else (self.raw if flat else {})
+        declared = self.spec.sections.get(key)
+        said = raw.get("model_type") if value is not None else None
+        model_type = said if isinstance(said, str) and said else declared
+        if model_type is None:
+            raise MissingKeyError(self.model_type, f"{self.path}{key}.model_type")
+        return Config(raw, model_type, dims, parent=self, path=f"{self.path}{key}.")
+
+    def dim(self, name: str) -> Any:
+        """A dimension by its short name, worked out once."""
+        if name not in self._cache:
+            rule = self.dims.get(name, DIMS.get(name))
+            if rule is None:
+                raise AttributeError(f"{self.model_type} has no dimension {name!r}")
+            self._cache[name] = self.whole(rule) if isinstance(rule, str) else rule(self)
+        return self._cache[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.dim(name)
+
+
+def check_whole(value: Any, what: str, least: int = 0) -> int:
+    """``value`` if it is an integer in the range of a dimension; else UnsupportedError that says what it is."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UnsupportedError(f"{what} is {value!r:.60}, not a whole number")
+    if not least <= value <= MAX_DIMENSION:
+        raise UnsupportedError(f"{what} is {value!s:.30}, out of range")
+    return value
+
+
+def divide(c: Config, whole: int, by: int, what: str) -> int:
+    """``whole // by``; raises UnsupportedError, naming ``what``, when ``by`` is 0."""
+    if by == 0:
+        raise UnsupportedError(f"{c.model_type}: {what} is 0")
+    return whole // by
+
+
+def read_layers(c: Config) -> int:
+    layers = c.whole("num_hidden_layers")
+    if layers > MAX_LAYERS:
+        raise UnsupportedError(f"{c.model_type}: {c.path}num_hidden_layers is {layers}, out of range")
+    return layers
+
+
+def read_kv_heads(c: Config) -> int:
+    """``num_key_value_heads``; null means one for each query head."""
+    if (value := c["num_key_value_heads"]) is None:
+        return int(c.heads)
+    return check_whole(value, f"{c.model_type}: {c.path}num_key_value_heads", 1)
+
+
+def read_head_dim(c: Config) -> int:
+    """``head_dim`` when the config has one, else hidden size / heads."""
+    explicit = c.maybe("head_dim")
+    return explicit if explicit else divide(c, c.hidden, c.heads, "num_attention_heads")
+
+
+def read_positive(key: str) -> Callable[[Config], int]:
+    return lambda c: c.whole(key, least=1)
+
+
+#: The dimensions that blocks ask for, and where they are unless an architecture says otherwise.
+DIMS: Mapping[str, Dim] = {
+    "hidden": read_positive("hidden_size"),
+    "layers": read_layers,
+    "heads": read_positive("num_attention_heads"),
+    "kv_heads": read_kv_heads,
+    "head_dim": read_head_dim,
+    "v_head_dim": lambda c: c.head_dim,
+    "ffn": "intermediate_size",
+    "vocab": read_positive("vocab_size"),
+    "context": lambda c: c.maybe("max_position_embeddings"),
+    "window": lambda c: c.maybe("sliding_window") or None,
+    "activation": lambda c: c.get("hidden_act"),
+    "tied": lambda c: bool(c.get("tie_word_embeddings", False)),
+    "labels": lambda c: read_labels(c),
+    "experts": lambda c: 0,
+    "experts_per_token": lambda c: 0,
+    "shared_experts": lambda c: 0,
+    "expert_ffn": lambda c: c.ffn,
+}
+
+
+def read_labels(c: Config) -> int:
+    """Outputs of a classifier: the length of ``id2label``, else ``num_labels``, else 2, as transformers does."""
+    names = c.raw.get("id2label")
+    if isinstance(names, Mapping):
+        return len(names)
+    labels = c.raw.get("num_labels")
+    return 2 if labels is None else check_whole(labels, f"{c.model_type}: num_labels", 1)

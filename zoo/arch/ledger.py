@@ -1,0 +1,72 @@
+"""From a config to its ledger: pick the architecture and the head, and collect the rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.arch.config import Config, UnsupportedError
+from zoo.arch.registry import Architecture, find_architecture
+from zoo.arch.rows import Place, State, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Everything that is stored and everything that is remembered, for one config."""
+
+    architecture: Architecture
+    class_name: str
+    config: Config  #: the whole config
+    text: Config  #: the section that describes the language model (the whole config where there are no sections)
+    tensors: tuple[Tensor, ...]
+    states: tuple[State, ...]
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """The tensors that count as parameters, tied ones included."""
+        return tuple(tensor for tensor in self.tensors if tensor.role == "param")
+
+
+def build_ledger(config: Mapping[str, Any]) -> Ledger:
+    """The ledger of ``config``; raises UnsupportedError with the reason when it cannot be exact."""
+    model_type = config.get("model_type")
+    if not isinstance(model_type, str) or not model_type:
+        raise UnsupportedError("the config names no model_type")
+    architecture = find_architecture(model_type)
+    c = Config(config, model_type, architecture.dims)
+    if architecture.supported and (reason := architecture.supported(c)):
+        raise UnsupportedError(f"{model_type}: {reason}")
+    name = choose_class(config, architecture)
+    head = architecture.heads[name]
+    base = Place(prefix=head.base, embedding=head.base + architecture.embedding)
+    rows = [*architecture.body(c, base)]
+    for block in head.blocks:
+        rows += block(c, Place(embedding=base.embedding))
+    tensors = tuple(row for row in rows if isinstance(row, Tensor))
+    states = tuple(row for row in rows if isinstance(row, State))
+    text = architecture.text(c) if architecture.text else c
+    return Ledger(architecture, name, c, text, tensors, states)
+
+
+def choose_class(config: Mapping[str, Any], architecture: Architecture) -> str:
+    """The class that the weights are for: the one named, else the natural one of the type."""
+    named = config.get("architectures")
+    if named is None or named == []:
+        return architecture.natural
+    first = named[0] if isinstance(named, list) else named
+    if not isinstance(first, str):
+        raise UnsupportedError(f"{architecture.model_type}: architectures[0] is {first!r:.60}, not a name")
+    if first not in architecture.heads:
+        raise UnsupportedError(f"{architecture.model_type}: class {first!r:.80} is not known")
+    return first
+
+
+def fingerprint_ledger(ledger: Ledger) -> str:
+    """Hash of all that shapes the ledger: two configs with the same rows share it."""
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(f"{ledger.architecture.model_type}\0{ledger.class_name}".encode())
+    for row in (*ledger.tensors, *ledger.states):
+        digest.update(repr(tuple(row)).encode())
+    return digest.hexdigest()
