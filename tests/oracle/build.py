@@ -1,4 +1,4 @@
-"""Build a config with transformers on the meta device and say what is in it. Nothing is allocated, nothing downloaded."""
+"""Build a config with transformers on the meta device and say what is in it. Nothing is allocated or downloaded."""
 
 from __future__ import annotations
 

@@ -62,6 +62,9 @@ def describe_class(cls: Any, shared: dict[str, Any]) -> dict[str, Any]:
             continue
         if not field.name.endswith(HOUSEKEEPING) and is_plain(value):
             entry["defaults"][field.name] = value
+    theta = getattr(cls, "default_theta", None)
+    if theta is not None and is_plain(theta):
+        entry["defaults"]["default_theta"] = theta
     if cls.attribute_map:
         entry["aliases"] = dict(cls.attribute_map)
     if sections := find_sections(cls):

@@ -237,7 +237,7 @@ DIMS: Mapping[str, Dim] = {
     "vocab": read_positive("vocab_size"),
     "context": lambda c: c.maybe("max_position_embeddings"),
     "window": lambda c: c.maybe("sliding_window") or None,
-    "activation": lambda c: c.get("hidden_act"),
+    "activation": lambda c: next((c.get(key) for key in ACTIVATIONS if c.get(key) is not None), None),
     "tied": lambda c: bool(c.get("tie_word_embeddings", False)),
     "labels": lambda c: read_labels(c),
     "experts": lambda c: 0,
@@ -245,6 +245,10 @@ DIMS: Mapping[str, Dim] = {
     "shared_experts": lambda c: 0,
     "expert_ffn": lambda c: c.ffn,
 }
+
+
+#: Keys that name the non-linearity; descriptive only, nothing is counted from it.
+ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activation", "dense_act_fn")
 
 
 def read_labels(c: Config) -> int:

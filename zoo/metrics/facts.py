@@ -1,0 +1,114 @@
+"""Descriptive facts of a ledger: shape, attention, experts. Read from the same Config view as the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.arch.config import Config, MissingKeyError
+from zoo.arch.ledger import Ledger
+from zoo.arch.rows import State
+
+#: Keys of ``attention.layers``.
+LAYER_KINDS = ("full", "sliding", "chunked", "linear", "ssm", "conv", "none")
+_ATTENDING = ("full", "sliding", "chunked")
+
+
+def read_dim(c: Config, name: str) -> Any:
+    """A dimension, or None where the type has none of that name."""
+    try:
+        return c.dim(name)
+    except MissingKeyError:
+        return None
+
+
+def shape_facts(ledger: Ledger) -> dict[str, Any]:
+    """The ``shape`` object: sizes of the language model (or of the only model there is)."""
+    c, architecture = ledger.text, ledger.architecture
+    return {
+        "layers": read_dim(c, "layers"),
+        "hidden_size": read_dim(c, "hidden"),
+        "intermediate_size": read_dim(c, "ffn"),
+        "vocab_size": read_dim(c, "vocab"),
+        "max_context": read_dim(c, "context"),
+        "activation": read_dim(c, "activation"),
+        "norm": architecture.norm,
+        "position": architecture.position,
+        "rope_theta": read_rope_theta(c) if architecture.position == "rope" else None,
+    }
+
+
+def read_rope_theta(c: Config) -> float | None:
+    """Base of the rotary frequencies: of full attention where kinds differ; the type's own default where not said."""
+    parameters = c.get("rope_parameters")
+    for holder in (c.raw, parameters, *(parameters.values() if isinstance(parameters, Mapping) else ())):
+        if isinstance(holder, Mapping):
+            theta = holder.get("rope_theta", holder.get("rotary_emb_base"))
+            if isinstance(theta, int | float) and not isinstance(theta, bool):
+                return float(theta)
+    default = c.spec.defaults.get("default_theta")
+    if isinstance(default, Mapping):
+        default = default.get("global", default.get("full_attention"))
+    return float(default) if isinstance(default, int | float) else None
+
+
+def layer_kinds(ledger: Ledger) -> list[str]:
+    """What each layer of the main stack does with earlier tokens, by its first state ("none" where it keeps none)."""
+    count = read_dim(ledger.text, "layers") or 0
+    kinds = ["none"] * count
+    for state in ledger.states:
+        if state.stack == "decoder" and state.kind != "cross":
+            for layer in state.layers or ():
+                if layer < count and kinds[layer] in ("none", "conv"):
+                    kinds[layer] = state.kind
+    return kinds
+
+
+def attention_facts(ledger: Ledger) -> dict[str, Any]:
+    """The ``attention`` object. Head sizes are null in a model without attention."""
+    c = ledger.text
+    own = [s for s in ledger.states if s.stack not in ("vision", "audio")]
+    attends = any(s.kind in _ATTENDING for s in own)
+    heads = read_dim(c, "heads") if attends else None
+    kv_heads = read_dim(c, "kv_heads") if attends else None
+    kinds = layer_kinds(ledger)
+    return {
+        "kind": name_attention(own, heads, kv_heads),
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "head_dim": read_dim(c, "head_dim") if attends else None,
+        "v_head_dim": read_dim(c, "v_head_dim") if attends else None,
+        "queries_per_kv": heads // kv_heads if heads and kv_heads else None,
+        "window": next((s.window for s in own if s.kind in ("sliding", "chunked")), None),
+        "layers": {kind: kinds.count(kind) for kind in LAYER_KINDS},
+    }
+
+
+def name_attention(states: list[State], heads: int | None, kv_heads: int | None) -> str:
+    """mha, gqa, mqa or mla; linear or ssm; hybrid where attention and recurrence are mixed; none."""
+    recurrent = {s.kind for s in states} & {"linear", "ssm", "conv"}
+    if any(s.kind in _ATTENDING for s in states):
+        if recurrent:
+            return "hybrid"
+        if any(s.latent for s in states):
+            return "mla"
+        if kv_heads == 1 and heads != 1:
+            return "mqa"
+        return "mha" if kv_heads == heads else "gqa"
+    if "linear" in recurrent:
+        return "linear"
+    return "ssm" if recurrent else "none"
+
+
+def expert_facts(ledger: Ledger) -> dict[str, int]:
+    """The ``experts`` object: routed experts of a sparse layer, top-k, shared experts, and the number of such layers."""
+    layers = {layer for t in ledger.tensors if t.part == "experts" and t.role == "param" for layer in t.layers or ()}
+    if not layers:
+        return {"routed": 0, "per_token": 0, "shared": 0, "layers": 0}
+    c = ledger.text
+    return {
+        "routed": c.experts,
+        "per_token": c.experts_per_token,
+        "shared": c.shared_experts,
+        "layers": len(layers),
+    }
