@@ -137,7 +137,7 @@ def weight_sizes(params: Params) -> dict[str, int]:
 
 
 def scaling_facts(params: Params) -> dict[str, float | int]:
-    """Compute-optimal training by the rule of 20 tokens a parameter: tokens, 6 x active x tokens FLOPs, and the loss."""
+    """Compute-optimal training by the rule of 20 tokens a parameter: tokens, 6 x active x tokens FLOPs, loss."""
     tokens = TOKENS_PER_PARAMETER * params.total
     if not tokens:
         return {"optimal_tokens": 0, "training_flops": 0, "loss": float(0)}

@@ -101,7 +101,7 @@ def name_attention(states: list[State], heads: int | None, kv_heads: int | None)
 
 
 def expert_facts(ledger: Ledger) -> dict[str, int]:
-    """The ``experts`` object: routed experts of a sparse layer, top-k, shared experts, and the number of such layers."""
+    """The ``experts`` object: routed experts of a sparse layer, top-k, shared experts, and how many such layers."""
     layers = {layer for t in ledger.tensors if t.part == "experts" and t.role == "param" for layer in t.layers or ()}
     if not layers:
         return {"routed": 0, "per_token": 0, "shared": 0, "layers": 0}

@@ -28,7 +28,7 @@ class ScalingLaw:
 
     def loss(self, params: float, tokens: float) -> float:
         """Predicted loss in nats per token; ``params`` and ``tokens`` must be positive."""
-        return self.e + self.a / params**self.alpha + self.b / tokens**self.beta
+        return float(self.e + self.a / params**self.alpha + self.b / tokens**self.beta)
 
     def split_compute(self, flops: float) -> tuple[float, float]:
         """Parameters and tokens that minimise the loss for ``flops`` = 6 N D (equation 4 of the paper)."""

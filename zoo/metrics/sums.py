@@ -1,4 +1,4 @@
-"""Sums over a ledger: parameters, cache, FLOPs. There is no second formula anywhere: all that zoo says comes from here."""
+"""Sums over a ledger: parameters, cache, FLOPs. There is no second formula: all that zoo says comes from here."""
 
 from __future__ import annotations
 
