@@ -221,6 +221,13 @@ def read_head_dim(c: Config) -> int:
     return explicit if explicit else divide(c, c.hidden, c.heads, "num_attention_heads")
 
 
+def split_heads(c: Config) -> int:
+    """Hidden size / heads, for classes that know no ``head_dim`` key; they refuse heads that do not divide it."""
+    if c.hidden % c.heads:
+        raise UnsupportedError(f"{c.model_type}: hidden size {c.hidden} is not a multiple of its {c.heads} heads")
+    return int(c.hidden // c.heads)
+
+
 def read_positive(key: str) -> Callable[[Config], int]:
     return lambda c: c.whole(key, least=1)
 
@@ -249,6 +256,9 @@ DIMS: Mapping[str, Dim] = {
 
 #: Keys that name the non-linearity; descriptive only, nothing is counted from it.
 ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activation", "dense_act_fn")
+
+#: What differs from DIMS in classes with one key and value per head and no key for either.
+MULTI_HEAD: Mapping[str, Dim] = {"kv_heads": lambda c: c.heads, "head_dim": split_heads}
 
 
 def read_labels(c: Config) -> int:

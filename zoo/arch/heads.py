@@ -53,11 +53,12 @@ class LabelHead:
     bias: Flag = False
     outputs: int | None = None
     inner: Callable[[Config], Config] | None = None
+    width: str = "hidden"
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
         sizes = self.inner(c) if self.inner else c
         outputs = c.labels if self.outputs is None else self.outputs
-        yield from p.linear(self.name, sizes.hidden, outputs, "head", is_on(sizes, self.bias))
+        yield from p.linear(self.name, sizes.dim(self.width), outputs, "head", is_on(sizes, self.bias))
 
 
 def causal_heads(
