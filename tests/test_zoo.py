@@ -1,0 +1,34 @@
+"""The package's own surface."""
+
+from __future__ import annotations
+
+import pytest
+
+import zoo
+from zoo.errors import BadInput, NoMatch, SchemaTooNew, ZooError
+from zoo.text import clean_text
+
+
+def test_analyze_is_reached_from_the_package() -> None:
+    assert zoo.analyze({"model_type": "llama"}).params.total == 6738415616
+    assert zoo.Analysis.__name__ == "Analysis"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = zoo.nonsense
+
+
+def test_errors_say_what_to_do_and_carry_data() -> None:
+    error = NoMatch("lama", ["llama"])
+    assert (error.term, error.near, error.exit_code) == ("lama", ("llama",), 1)
+    assert str(error) == "no model matches 'lama'. Did you mean llama?"
+    assert str(NoMatch("x", what="query")) == "no query matches 'x'."
+    assert BadInput("a.json", "is a list").exit_code == 3
+    assert "update zoo" in str(SchemaTooNew("0009", "0002"))
+    assert issubclass(SchemaTooNew, ZooError)
+
+
+def test_text_from_outside_cannot_steer_the_terminal() -> None:
+    assert clean_text("a\x1b[31mred\x07\u202egnp.exe") == "a\ufffd[31mred\ufffd\ufffdgnp.exe"
+    assert clean_text("plain\ttext\n") == "plain\ttext\n"
