@@ -1,0 +1,108 @@
+"""``zoo sync``: bring models into the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.context import Context
+
+if TYPE_CHECKING:
+    from zoo.sync import Advance, Summary
+
+
+def register(app: typer.Typer) -> None:
+    app.command("sync")(sync)
+
+
+def sync(
+    ctx: typer.Context,
+    terms: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TERM]...", help="author/name, a glob ('google/gemma-*'), or a piece of a name."),
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--source", metavar="SOURCE", help="auto, hub, cache, snapshot, or a path.")
+    ] = "auto",
+    author: Annotated[str | None, typer.Option("--author", help="All models of a user or organisation.")] = None,
+    search: Annotated[str | None, typer.Option("--search", help="Models that the Hub's search finds.")] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", metavar="N", help="The N most downloaded (of each TERM, of the search).")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every model of the Hub.")] = False,
+    watchlist: Annotated[
+        Path | None, typer.Option("--watchlist", metavar="FILE", help="A TOML file with groups of model ids.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="A branch, tag or commit of the models that are named.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, help="Requests to the Hub in flight.")] = 32,
+    full: Annotated[bool, typer.Option("--full", help="Fetch configs again whose commit is known.")] = False,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Send no token to the Hub.")] = False,
+) -> None:
+    """Bring models into the database, from the Hub or from this machine.
+
+    With nothing named, the watch list. When the Hub cannot be reached, --source auto loads the bundled snapshot.
+    """
+    from zoo.sources.selection import build_selection
+    from zoo.sync import check_outcome
+    from zoo.sync_plan import SyncRequest, run_sync, suggest_names
+
+    context: Context = ctx.obj
+    selection = build_selection(
+        terms or (), author=author, search=search, top=top, everything=everything, revision=revision
+    )
+    request = SyncRequest(source, selection, watchlist, jobs, full, anonymous)
+    with show_progress(context) as advance:
+        summary = run_sync(request, context.open_store(), advance=advance, say=warn)
+    print_summary(context, summary)
+    check_outcome(summary, suggest_names)
+
+
+def warn(message: str) -> None:
+    """Said under ``--quiet`` as well: the person gets something else than was asked for."""
+    from zoo.text import clean_text
+
+    typer.echo(f"zoo: {clean_text(message)}", err=True)
+
+
+@contextmanager
+def show_progress(context: Context) -> Iterator[Advance]:
+    """A line on stderr that counts models; nothing where stderr is no terminal."""
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = context.err
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with progress:
+        task = progress.add_task("models", total=None)
+        yield lambda record: progress.advance(task)
+
+
+def print_summary(context: Context, summary: Summary) -> None:
+    if context.json:
+        context.print_json(summary.to_json())
+        return
+    from zoo.text import clean_text
+
+    for note in summary.notes:
+        context.note(note)
+    if summary.unmatched:
+        context.note(f"nothing matched: {', '.join(summary.unmatched)}")
+    for line in list_lines(summary):
+        context.out.print(clean_text(line))
+
+
+def list_lines(summary: Summary) -> list[str]:
+    """The summary as lines of text: the counts, then every model with a problem."""
+    counts = {"new": summary.new, "changed": summary.changed, "unchanged": summary.unchanged}
+    kinds = {kind.replace("_", " "): count for kind, count in sorted(summary.by_kind.items())}
+    told = ", ".join(f"{count:,} {name}" for name, count in {**counts, **kinds}.items())
+    lines = [f"{summary.source}: {told}"]
+    lines += [f"  {kind.replace('_', ' ')}: {repo_id}: {message}" for repo_id, kind, message in summary.problems]
+    left = summary.by_kind.total() - len(summary.problems)
+    return [*lines, f"  and {left:,} more in the view sync_errors"] if left else lines
