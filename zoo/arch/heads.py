@@ -96,6 +96,7 @@ def decoder(
     layers: str = "layers",
     heads: Mapping[str, Head] | None = None,
     dims: Mapping[str, Dim] | None = None,
+    supported: Callable[[Config], str | None] | None = None,
     **about: str,
 ) -> Architecture:
     """A decoder-only model: an embedding, a stack of equal layers, a final norm, and the usual classes.
@@ -106,4 +107,6 @@ def decoder(
     classes = heads if heads is not None else causal_heads(prefix)
     natural = next((name for name in classes if name.endswith(("ForCausalLM", "LMHeadModel"))), next(iter(classes)))
     fields: dict[str, str] = {"embedding": f"{embed.name}.weight"} if isinstance(embed, Embedding) else {}
-    return Architecture(model_type, family, At("", blocks), classes, natural, dims or {}, **(fields | about))  # type: ignore[arg-type] # all of them are str fields
+    fields |= about
+    body = At("", blocks)
+    return Architecture(model_type, family, body, classes, natural, dims or {}, supported=supported, **fields)  # type: ignore[arg-type] # the rest are str fields

@@ -33,6 +33,12 @@ def smollm3_kinds(c: Config) -> Sequence[str]:
     return ["full_attention" if has_rope else "sliding_attention" for has_rope in rope]
 
 
+def refuse_uneven_heads(c: Config) -> str | None:
+    """Helium's output projection is [hidden, hidden], which fits only heads that add up to the hidden size."""
+    width = c.heads * c.head_dim
+    return None if width == c.hidden else f"{c.heads} heads of {c.head_dim} do not add up to hidden_size {c.hidden}"
+
+
 register(
     decoder(
         "llama",
@@ -110,6 +116,7 @@ register(
         at("mlp", GatedMlp(bias="mlp_bias")),
         *PRE_NORMS,
         heads=causal_heads("Helium"),
+        supported=refuse_uneven_heads,
         example="kyutai/helium-1-2b",
         about="Llama's layers; its output projection is square, so the heads must add up to the hidden size.",
     ),
