@@ -1,0 +1,1 @@
+"""The database: SQLite or PostgreSQL, the same tables, views and values on both."""
