@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.oracle.build import describe
 from tests.oracle.check import differences
-from tests.oracle.vary import vary
+from tests.oracle.vary import load_required, vary
 from zoo.arch.config import UnsupportedError
 from zoo.arch.registry import load_architectures
 
@@ -45,9 +45,10 @@ def main(*arguments: str) -> int:
     types = options.types or sorted(known)
     bad = 0
     for model_type in types:
-        results = [compare({"model_type": model_type}, f"{model_type} default")]
+        base = {"model_type": model_type, **load_required().get(model_type, {})}
+        results = [compare(base, f"{model_type} default")]
         for head in known[model_type].heads:
-            results.append(compare({"model_type": model_type, "architectures": [head]}, f"{model_type} {head}"))
+            results.append(compare({**base, "architectures": [head]}, f"{model_type} {head}"))
         for seed in range(options.variations):
             results.append(compare(vary(model_type, seed), f"{model_type} #{seed}"))
         counts = {word: results.count(word) for word in ("ok", "illegal", "unsupported", "WRONG")}

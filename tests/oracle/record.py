@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.oracle.build import describe
-from tests.oracle.vary import vary
+from tests.oracle.vary import load_required, vary
 from zoo.arch.registry import load_architectures
 
 TARGET = Path(__file__).parents[1] / "data" / "oracle.jsonl.gz"
@@ -22,8 +22,9 @@ VARIATIONS = 8
 
 def configs_for(model_type: str, heads: list[str]) -> list[dict[str, Any]]:
     """The default, the default under every head, and random variations that go through the heads."""
-    configs: list[dict[str, Any]] = [{"model_type": model_type}]
-    configs += [{"model_type": model_type, "architectures": [head]} for head in heads]
+    base = {"model_type": model_type, **load_required().get(model_type, {})}
+    configs: list[dict[str, Any]] = [base]
+    configs += [{**base, "architectures": [head]} for head in heads]
     configs += [vary(model_type, 1000 + seed) for seed in range(VARIATIONS)]
     return configs
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pkgutil
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from zoo.arch.config import find_spec
@@ -12,10 +16,30 @@ from zoo.arch.config import find_spec
 FIXED_FLAGS = {"is_encoder_decoder", "output_router_logits", "torchscript", "use_bidirectional_attention", "is_decoder"}
 
 
-def vary(
-    model_type: str, seed: int, tune: Callable[[random.Random, dict[str, Any]], None] | None = None
-) -> dict[str, Any]:
-    """A legal small config of ``model_type``, the same for the same ``seed``; ``tune`` has the last word."""
+Tuner = Callable[[random.Random, dict[str, Any]], None]
+
+
+@cache
+def load_tuner_modules() -> list[Any]:
+    """The ``tuners_*`` modules beside this one."""
+    names = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name.startswith("tuners_")]
+    return [import_module(f"tests.oracle.{name}") for name in names]
+
+
+@cache
+def load_tuners() -> Mapping[str, Tuner]:
+    """What the tuner modules set, by model type: the keys that only some types have."""
+    return {model_type: tune for module in load_tuner_modules() for model_type, tune in module.TUNERS.items()}
+
+
+@cache
+def load_required() -> Mapping[str, Mapping[str, Any]]:
+    """Keys whose declared default no model can run with, and a value for them, by model type."""
+    return {model_type: keys for module in load_tuner_modules() for model_type, keys in module.REQUIRED.items()}
+
+
+def vary(model_type: str, seed: int) -> dict[str, Any]:
+    """A legal small config of ``model_type``, the same for the same ``seed``; its tuner has the last word."""
     rng = random.Random(f"{model_type}{seed}")
     defaults = find_spec(model_type).defaults
     config: dict[str, Any] = {"model_type": model_type}
@@ -55,6 +79,6 @@ def vary(
             config[key] = not value
     if rng.random() < 0.3:
         config = {key: value for key, value in config.items() if key == "model_type" or rng.random() < 0.85}
-    if tune:
+    if tune := load_tuners().get(model_type):
         tune(rng, config)
     return config

@@ -1,0 +1,68 @@
+"""Last words on random configs of mixtures of experts, state-space models, encoders and models with sections."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+Config = dict[str, Any]
+Tuner = Callable[[random.Random, Config], None]
+
+
+def maybe(rng: random.Random, config: Config, chance: float = 0.7, **choices: list[Any]) -> None:
+    """Set each key to one of its choices, most of the time."""
+    for key, values in choices.items():
+        if rng.random() < chance:
+            config[key] = rng.choice(values)
+
+
+def tune_experts(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, num_local_experts=[2, 4, 5], num_experts_per_tok=[1, 2], moe_intermediate_size=[16, 24])
+    maybe(rng, config, 0.3, sliding_window=[None, 16])
+
+
+def tune_qwen_moe(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, num_experts=[4, 5, 8], num_experts_per_tok=[1, 2], moe_intermediate_size=[16, 24])
+    maybe(rng, config, 0.5, decoder_sparse_step=[1, 2, 3], mlp_only_layers=[[], [0], [1, 2], None])
+    maybe(rng, config, 0.5, shared_expert_intermediate_size=[32, 40], sliding_window=[16, 32])
+    layers = config.get("num_hidden_layers")
+    if config["model_type"] == "qwen2_moe" and layers:
+        maybe(rng, config, 0.5, max_window_layers=[0, 1, 2, layers])
+        if config.get("use_sliding_window") and rng.random() < 0.5:
+            config["layer_types"] = [rng.choice(["full_attention", "sliding_attention"]) for _ in range(layers)]
+
+
+def tune_deepseek(rng: random.Random, config: Config) -> None:
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    config["n_group"] = config["topk_group"] = 1
+    maybe(rng, config, n_routed_experts=[2, 4, 6], moe_intermediate_size=[16, 24], n_shared_experts=[1, 2])
+    maybe(rng, config, q_lora_rank=[None, 16, 24], kv_lora_rank=[16, 32], first_k_dense_replace=[0, 1, 2, 9])
+    maybe(rng, config, qk_rope_head_dim=[8, 16], qk_nope_head_dim=[8, 16], v_head_dim=[8, 24])
+    maybe(rng, config, num_key_value_heads=[None], num_nextn_predict_layers=[0, 1, 2])
+    if rng.random() < 0.2 and "n_routed_experts" in config:
+        config["num_experts" if config["model_type"] == "deepseek_v2" else "num_local_experts"] = config.pop(
+            "n_routed_experts"
+        )
+
+
+def tune_gpt_oss(rng: random.Random, config: Config) -> None:
+    maybe(
+        rng, config, num_local_experts=[4, 8], num_experts_per_tok=[1, 2], head_dim=[8, 16, None], sliding_window=[16]
+    )
+    layers = config.get("num_hidden_layers")
+    if layers and rng.random() < 0.5:
+        config["layer_types"] = [rng.choice(["full_attention", "sliding_attention"]) for _ in range(layers)]
+
+
+TUNERS: dict[str, Tuner] = {
+    "mixtral": tune_experts,
+    "qwen2_moe": tune_qwen_moe,
+    "qwen3_moe": tune_qwen_moe,
+    "deepseek_v2": tune_deepseek,
+    "deepseek_v3": tune_deepseek,
+    "gpt_oss": tune_gpt_oss,
+}
+
+#: DeepSeek-V2 declares null, with which its router fails on the first token.
+REQUIRED: dict[str, Config] = {"deepseek_v2": {"num_experts_per_tok": 6}}
