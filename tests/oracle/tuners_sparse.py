@@ -23,7 +23,8 @@ def tune_experts(rng: random.Random, config: Config) -> None:
 
 
 def tune_qwen_moe(rng: random.Random, config: Config) -> None:
-    maybe(rng, config, num_experts=[4, 5, 8], num_experts_per_tok=[1, 2], moe_intermediate_size=[16, 24])
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    maybe(rng, config, num_experts=[4, 5, 8], moe_intermediate_size=[16, 24])
     maybe(rng, config, 0.5, decoder_sparse_step=[1, 2, 3], mlp_only_layers=[[], [0], [1, 2], None])
     maybe(rng, config, 0.5, shared_expert_intermediate_size=[32, 40], sliding_window=[16, 32])
     layers = config.get("num_hidden_layers")
@@ -41,15 +42,12 @@ def tune_deepseek(rng: random.Random, config: Config) -> None:
     maybe(rng, config, qk_rope_head_dim=[8, 16], qk_nope_head_dim=[8, 16], v_head_dim=[8, 24])
     maybe(rng, config, num_key_value_heads=[None], num_nextn_predict_layers=[0, 1, 2])
     if rng.random() < 0.2 and "n_routed_experts" in config:
-        config["num_experts" if config["model_type"] == "deepseek_v2" else "num_local_experts"] = config.pop(
-            "n_routed_experts"
-        )
+        alias = "num_experts" if config["model_type"] == "deepseek_v2" else "num_local_experts"
+        config[alias] = config.pop("n_routed_experts")
 
 
 def tune_gpt_oss(rng: random.Random, config: Config) -> None:
-    maybe(
-        rng, config, num_local_experts=[4, 8], num_experts_per_tok=[1, 2], head_dim=[8, 16, None], sliding_window=[16]
-    )
+    maybe(rng, config, num_local_experts=[4, 8], num_experts_per_tok=[1, 2], head_dim=[8, 16], sliding_window=[16])
     layers = config.get("num_hidden_layers")
     if layers and rng.random() < 0.5:
         config["layer_types"] = [rng.choice(["full_attention", "sliding_attention"]) for _ in range(layers)]

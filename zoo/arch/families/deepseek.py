@@ -10,7 +10,7 @@ from zoo.arch.heads import causal_heads, decoder
 from zoo.arch.layers import at, by_kind
 from zoo.arch.mlp import GatedMlp, Moe, Router
 from zoo.arch.norms import rms
-from zoo.arch.registry import Architecture, register
+from zoo.arch.registry import register
 from zoo.arch.rows import Block, Place, Row, Tensor
 
 DEEPSEEK: dict[str, Dim] = {
@@ -52,14 +52,8 @@ def next_token_layers(c: Config, p: Place) -> Iterable[Row]:
     if count == 0:
         return
     place = p._replace(prefix=f"{p.prefix}layers.{{}}.", layers=range(c.layers, c.layers + count), role="mtp")
-    blocks: tuple[Block, ...] = (
-        ATTENTION,
-        at("mlp", MOE_V3),
-        *PRE_NORMS,
-        rms("enorm"),
-        rms("hnorm"),
-        at("shared_head", rms("norm")),
-    )
+    norms = (rms("enorm"), rms("hnorm"), at("shared_head", rms("norm")))
+    blocks: tuple[Block, ...] = (ATTENTION, at("mlp", MOE_V3), *PRE_NORMS, *norms)
     for block in blocks:
         for row in block(c, place):
             if isinstance(row, Tensor):  # what these layers cache is no part of the model's own cache
@@ -68,21 +62,9 @@ def next_token_layers(c: Config, p: Place) -> Iterable[Row]:
 
 
 def final_norm_and_mtp(c: Config, p: Place) -> Iterable[Row]:
+    """What stands after the layers."""
     yield from rms("norm")(c, p)
     yield from next_token_layers(c, p)
-
-
-def deepseek_v3(model_type: str, prefix: str, family: str, **about: str) -> Architecture:
-    """DeepSeek-V3, or a model that is the same but for its name."""
-    return decoder(
-        model_type,
-        prefix,
-        family,
-        *LAYER_V3,
-        final=final_norm_and_mtp,
-        dims=DEEPSEEK,
-        **about,
-    )
 
 
 register(
@@ -98,10 +80,13 @@ register(
         example="deepseek-ai/DeepSeek-V2",
         about="Keys and values of all heads come from one small latent per token; experts are many and small.",
     ),
-    deepseek_v3(
+    decoder(
         "deepseek_v3",
         "DeepseekV3",
         "DeepSeek",
+        *LAYER_V3,
+        final=final_norm_and_mtp,
+        dims=DEEPSEEK,
         example="deepseek-ai/DeepSeek-V3",
         about="DeepSeek-V2 with sigmoid routing balanced by a stored bias, and a layer that predicts a second token.",
     ),

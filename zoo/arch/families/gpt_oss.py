@@ -38,6 +38,6 @@ register(
         rms("post_attention_layernorm"),
         dims={"experts": "num_local_experts", "experts_per_token": "num_experts_per_tok"},
         example="openai/gpt-oss-20b",
-        about="4 of many experts per token, biases everywhere, sinks in the softmax, a window of 128 in every other layer.",
+        about="4 of many experts per token, biases everywhere, sinks in the softmax, a window in every other layer.",
     ),
 )
