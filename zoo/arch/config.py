@@ -232,6 +232,9 @@ def read_positive(key: str) -> Callable[[Config], int]:
     return lambda c: c.whole(key, least=1)
 
 
+#: Keys that name the non-linearity; descriptive only, nothing is counted from it.
+ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activation", "dense_act_fn")
+
 #: The dimensions that blocks ask for, and where they are unless an architecture says otherwise.
 DIMS: Mapping[str, Dim] = {
     "hidden": read_positive("hidden_size"),
@@ -245,7 +248,7 @@ DIMS: Mapping[str, Dim] = {
     "context": lambda c: c.maybe("max_position_embeddings"),
     "window": lambda c: c.maybe("sliding_window") or None,
     "activation": lambda c: next((c.get(key) for key in ACTIVATIONS if c.get(key) is not None), None),
-    "tied": lambda c: bool(c.get("tie_word_embeddings", False)),
+    "tied": lambda c: c.get("tie_word_embeddings") is not None and c.flag("tie_word_embeddings"),
     "labels": lambda c: read_labels(c),
     "experts": lambda c: 0,
     "experts_per_token": lambda c: 0,
@@ -253,9 +256,6 @@ DIMS: Mapping[str, Dim] = {
     "expert_ffn": lambda c: c.ffn,
 }
 
-
-#: Keys that name the non-linearity; descriptive only, nothing is counted from it.
-ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activation", "dense_act_fn")
 
 #: What differs from DIMS in classes with one key and value per head and no key for either.
 MULTI_HEAD: Mapping[str, Dim] = {"kv_heads": lambda c: c.heads, "head_dim": split_heads}

@@ -168,7 +168,7 @@ register(
         before=(POSITIONS,),
         final=layer_norm("ln_f"),
         layers="h",
-        dims={**GPT_DIMS, "ffn": four_times_unless("intermediate_size"), "window": "window_size"},
+        dims={**GPT_DIMS, "ffn": four_times_unless("intermediate_size"), "window": read_positive("window_size")},
         heads=transformer_heads("GPTNeo"),
         norm="layernorm",
         position="learned",
