@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.oracle.vary import load_required
 from zoo.arch.ledger import build_ledger
 from zoo.arch.registry import load_architectures
 from zoo.arch.rows import State
@@ -30,7 +31,7 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
         "num_hidden_layers": draw(st.integers(0, 12)),
         "intermediate_size": draw(st.integers(1, 300)),
         "vocab_size": draw(st.integers(1, 500)),
-        "sliding_window": draw(st.none() | st.integers(1, 300)),
+        "sliding_window": draw(st.integers(1, 300)),
         "tie_word_embeddings": draw(st.booleans()),
     }
 
@@ -64,7 +65,9 @@ def test_the_cache_never_shrinks_and_never_grows_faster_than_its_slope(config: d
 @pytest.mark.parametrize("model_type", TYPES)
 def test_laws_hold_for_every_architecture(model_type: str) -> None:
     for head in load_architectures()[model_type].heads:
-        ledger = build_ledger({"model_type": model_type, "architectures": [head]})
+        ledger = build_ledger(
+            {"model_type": model_type, "architectures": [head], **load_required().get(model_type, {})}
+        )
         params = sum_params(ledger)
         assert sum(params.by_part.values()) == params.total == params.weights + params.biases
         assert 0 < params.active <= params.total
