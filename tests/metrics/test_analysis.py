@@ -108,6 +108,13 @@ def test_a_config_without_a_dtype_is_float32_and_says_so() -> None:
     assert "float32 is assumed" in document["warnings"][0]
 
 
+def test_a_quantised_config_without_a_dtype_computes_in_the_dtype_of_its_kernels() -> None:
+    config = {"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}}
+    document = zoo.analyze(config).as_dict()
+    assert document["kv_cache"]["bytes_per_token"] == 36 * 2 * 8 * 64 * 2
+    assert "bfloat16, in which the kernels of mxfp4 compute" in document["warnings"][0]
+
+
 def test_an_unknown_dtype_gives_no_bytes_but_the_elements_stand() -> None:
     document = zoo.analyze(LLAMA_8B | {"torch_dtype": "posit16"}).as_dict()
     assert document["weights"]["bytes"] is None

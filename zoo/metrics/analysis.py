@@ -20,6 +20,9 @@ CONTEXTS = (1024, 8192, 32768, 131072)
 WEIGHT_DTYPES = ("float32", "bfloat16", "int8", "int4")
 #: Version of the numbers: raised when a change makes earlier ones stale, so that databases recompute.
 LEDGER_VERSION = 1
+#: What quantised layers compute in where the config declares nothing: transformers' quantizers (``update_dtype`` of
+#: AWQ and FBGEMM), and for MXFP4 the one activation type that vLLM's and OpenAI's kernels take.
+KERNEL_DTYPES = {"mxfp4": "bfloat16", "fbgemm_fp8": "bfloat16", "awq": "float16"}
 #: Sums beyond this do not fit the integers of a database, and no model comes near.
 LARGEST = (1 << 63) - 1
 
@@ -120,7 +123,8 @@ def _analyze_ledger(
 def read_dtype(config: Mapping[str, Any], ledger: Ledger) -> tuple[str | None, list[str]]:
     """The dtype that the config declares, and what there is to say of it.
 
-    A config that declares none is float32, as PyTorch and transformers take it; that is said as a warning.
+    A config that declares none is float32, as PyTorch and transformers take it, unless a quantisation method computes
+    in one dtype only; which of them was taken is said as a warning.
     """
     for section in (config, ledger.text.raw):
         for key in ("dtype", "torch_dtype"):
@@ -128,6 +132,11 @@ def read_dtype(config: Mapping[str, Any], ledger: Ledger) -> tuple[str | None, l
             if isinstance(said, str) and said != "auto":
                 name = name_dtype(said)
                 return name, [] if name else [f"{key} is {said!r:.40}, which is not known: no sizes in bytes"]
+    quantization = config.get("quantization_config")
+    method = quantization.get("quant_method") if isinstance(quantization, Mapping) else None
+    if isinstance(method, str) and method in KERNEL_DTYPES:
+        dtype = KERNEL_DTYPES[method]
+        return dtype, [f"the config declares no dtype: {dtype}, in which the kernels of {method} compute"]
     return "float32", ["the config declares no dtype: float32 is assumed, the default of PyTorch"]
 
 
