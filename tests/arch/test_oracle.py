@@ -38,4 +38,7 @@ def test_every_tensor_is_named_and_shaped_as_transformers_has_it(model_type: str
 @pytest.mark.parametrize("model_type", sorted(load_architectures()))
 def test_every_class_is_recorded(model_type: str) -> None:
     recorded = {entry["said"]["class"] for entry in RECORDS[model_type]}
-    assert recorded >= set(load_architectures()[model_type].heads)
+    heads = load_architectures()[model_type].heads
+    # A class that has a second name is recorded under the one that transformers gives it.
+    by_head = {name: {other for other, same in heads.items() if same is head} for name, head in heads.items()}
+    assert [name for name, names in by_head.items() if not names & recorded] == []

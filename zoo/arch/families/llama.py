@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoo.arch.attention import Attention
-from zoo.arch.config import Config
+from zoo.arch.config import Config, UnsupportedError
 from zoo.arch.heads import causal_heads, decoder
 from zoo.arch.layers import at, layer_types
 from zoo.arch.mlp import GatedMlp, Mlp
@@ -26,10 +26,12 @@ def smollm3_kinds(c: Config) -> Sequence[str]:
     """Layers without rotary positions slide, and only when ``use_sliding_window`` and the window ask for it."""
     if not c.flag("use_sliding_window") or c.window is None:
         return ["full_attention"] * c.layers
-    rope = c["no_rope_layers"]
-    if rope is None:
+    if c["no_rope_layers"] is None:
         interval = c.whole("no_rope_layer_interval", least=1)
-        rope = [(layer + 1) % interval != 0 for layer in range(c.layers)]
+        return ["full_attention" if (layer + 1) % interval else "sliding_attention" for layer in range(c.layers)]
+    rope = c["no_rope_layers"]
+    if not isinstance(rope, list) or len(rope) != c.layers or any(has_rope not in (0, 1) for has_rope in rope):
+        raise UnsupportedError(f"{c.model_type}: no_rope_layers is not a list of 0 or 1 for each layer")
     return ["full_attention" if has_rope else "sliding_attention" for has_rope in rope]
 
 
