@@ -45,14 +45,8 @@ PUBLISHED: dict[str, tuple[int, Config]] = {
     "Llama-2-7B": (6_738_415_616, {"model_type": "llama"}),
     "Llama-3.1-8B": (8_030_261_248, LLAMA_3_8B),
     "Llama-3.3-70B": (70_553_706_496, LLAMA_3 | sizes(8192, 80, 64, 8, 28672)),
-    "Llama-3.2-1B": (
-        1_235_814_400,
-        LLAMA_3 | sizes(2048, 16, 32, 8, 8192, head_dim=64, tie_word_embeddings=True),
-    ),
-    "Llama-3.2-3B": (
-        3_212_749_824,
-        LLAMA_3 | sizes(3072, 28, 24, 8, 8192, head_dim=128, tie_word_embeddings=True),
-    ),
+    "Llama-3.2-1B": (1_235_814_400, LLAMA_3 | sizes(2048, 16, 32, 8, 8192, head_dim=64, tie_word_embeddings=True)),
+    "Llama-3.2-3B": (3_212_749_824, LLAMA_3 | sizes(3072, 28, 24, 8, 8192, head_dim=128, tie_word_embeddings=True)),
     "TinyLlama-1.1B": (1_100_048_384, {"model_type": "llama"} | sizes(2048, 22, 32, 4, 5632)),
     "SmolLM2-135M": (
         134_515_008,
