@@ -28,7 +28,10 @@ def ledger_patterns(config: dict[str, Any]) -> tuple[Patterns, dict[str, int]]:
 def differences(config: dict[str, Any], said: dict[str, Any]) -> list[str]:
     """Every way in which the ledger differs from what the oracle ``said``; empty when they agree."""
     patterns, totals = ledger_patterns(config)
-    expected = {(name, tuple(shape)): count for name, shape, count in said["patterns"]}
+    # A shared tensor has the name that its class happens to declare first: any name of the group will do.
+    same = {name: group[0] for group in said["ties"] for name in group}
+    patterns = {(same.get(name, name), shape): count for (name, shape), count in patterns.items()}
+    expected = {(same.get(name, name), tuple(shape)): count for name, shape, count in said["patterns"]}
     found = [
         f"{key}: zoo {totals[key]:,} != transformers {said[key]:,}"
         for key in ("params", "biases", "buffers")

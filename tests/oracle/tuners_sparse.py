@@ -53,6 +53,19 @@ def tune_gpt_oss(rng: random.Random, config: Config) -> None:
         config["layer_types"] = [rng.choice(["full_attention", "sliding_attention"]) for _ in range(layers)]
 
 
+def tune_encoder(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, max_position_embeddings=[16, 34], type_vocab_size=[1, 2, 3], num_labels=[1, 3])
+    config.pop("add_cross_attention", None)
+    if rng.random() < 0.3:
+        config["is_decoder"] = True
+        maybe(rng, config, add_cross_attention=[True])
+    if config["model_type"] == "electra":
+        maybe(rng, config, embedding_size=[8, config.get("hidden_size", 8)], summary_use_proj=[False])
+    if config["model_type"] == "distilbert":
+        maybe(rng, config, dim=[32, 64], n_heads=[2, 4], hidden_dim=[40, 96])
+        config.pop("num_labels", None)
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -60,6 +73,11 @@ TUNERS: dict[str, Tuner] = {
     "deepseek_v2": tune_deepseek,
     "deepseek_v3": tune_deepseek,
     "gpt_oss": tune_gpt_oss,
+    "bert": tune_encoder,
+    "roberta": tune_encoder,
+    "xlm-roberta": tune_encoder,
+    "electra": tune_encoder,
+    "distilbert": tune_encoder,
 }
 
 #: DeepSeek-V2 declares null, with which its router fails on the first token.
