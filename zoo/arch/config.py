@@ -247,7 +247,7 @@ DIMS: Mapping[str, Dim] = {
     "vocab": read_positive("vocab_size"),
     "context": lambda c: c.maybe("max_position_embeddings"),
     "window": lambda c: c.maybe("sliding_window") or None,
-    "activation": lambda c: next((c.get(key) for key in ACTIVATIONS if c.get(key) is not None), None),
+    "activation": lambda c: next((word for key in ACTIVATIONS if isinstance(word := c.get(key), str)), None),
     "tied": lambda c: c.get("tie_word_embeddings") is not None and c.flag("tie_word_embeddings"),
     "labels": lambda c: read_labels(c),
     "experts": lambda c: 0,

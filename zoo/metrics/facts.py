@@ -11,6 +11,8 @@ from zoo.arch.rows import State
 
 #: Keys of ``attention.layers``.
 LAYER_KINDS = ("full", "sliding", "chunked", "linear", "ssm", "conv", "none")
+#: Beyond it a base of rotary frequencies is a slip (or infinity), not a base.
+MAX_THETA = 1e30
 _ATTENDING = ("full", "sliding", "chunked")
 
 
@@ -44,7 +46,7 @@ def read_rope_theta(c: Config) -> float | None:
     for holder in (c.raw, parameters, *(parameters.values() if isinstance(parameters, Mapping) else ())):
         if isinstance(holder, Mapping):
             theta = holder.get("rope_theta", holder.get("rotary_emb_base"))
-            if isinstance(theta, int | float) and not isinstance(theta, bool):
+            if isinstance(theta, int | float) and not isinstance(theta, bool) and 0 < theta < MAX_THETA:
                 return float(theta)
     default = c.spec.defaults.get("default_theta")
     if isinstance(default, Mapping):
