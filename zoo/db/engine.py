@@ -111,13 +111,15 @@ def _connect_to_write(path: Path, foreign_keys: bool) -> sqlite3.Connection:
     return connection
 
 
-def connect_read_only(path: Path) -> sqlite3.Connection:
+def connect_read_only(path: Path, *, typed: bool = False) -> sqlite3.Connection:
     """A connection to ``path`` that cannot write, also in a folder where SQLite may not lay down its lock files.
+
+    With ``typed``, boolean columns give True and False; SQLAlchemy sees to that itself.
 
     Raises:
         sqlite3.OperationalError: the file cannot be opened.
     """
-    connection = _open_sqlite(path, "mode=ro")
+    connection = _open_sqlite(path, "mode=ro", typed)
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.OperationalError:
@@ -125,15 +127,23 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         log = path.with_name(path.name + "-wal")
         if not path.is_file() or (log.is_file() and log.stat().st_size > 0):
             raise  # with a log that cannot be read, the file alone would be an old state
-        connection = _open_sqlite(path, "immutable=1")
+        connection = _open_sqlite(path, "immutable=1", typed)
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
 
-def _open_sqlite(path: Path, how: str) -> sqlite3.Connection:
+def _open_sqlite(path: Path, how: str, typed: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"{path.as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        f"{path.as_uri()}?{how}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        detect_types=sqlite3.PARSE_DECLTYPES if typed else 0,
     )
+
+
+sqlite3.register_converter("BOOLEAN", lambda value: value != b"0")
 
 
 #: What the database says -> what it means and the way out.

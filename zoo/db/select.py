@@ -94,19 +94,25 @@ def select_models(
     Raises:
         NoMatch: a term matches nothing; carries near names.
     """
-    chooser = _Chooser(
-        limit=top if top is not None or all_models else DEFAULT_TOP, merge=unique_fingerprints and not all_models
-    )
     with engine.connect() as connection:
-        matches = [chooser.take(term, *match_term(connection, term)) for term in split_terms(terms) or [""]]
-        rows = load_rows(connection, chooser.stands_for)
-    return Selection(tuple(rows), tuple(matches))
+        limit = top if top is not None or all_models else DEFAULT_TOP
+        stands_for, matches = choose_models(connection, terms, limit, merge=unique_fingerprints and not all_models)
+        return Selection(tuple(load_rows(connection, stands_for)), tuple(matches))
+
+
+def choose_models(
+    connection: Connection, terms: Sequence[str], limit: int | None, *, merge: bool
+) -> tuple[dict[str, list[str]], list[TermMatch]]:
+    """As :func:`select_models`, but only the names: repo id -> the others that it stands for."""
+    chooser = _Chooser(limit, merge)
+    matches = [chooser.take(term, *match_term(connection, term)) for term in split_terms(terms) or [""]]
+    return chooser.stands_for, matches
 
 
 class _Chooser:
     """What was chosen so far. ``stands_for``: repo id -> the others of its fingerprint that were matched."""
 
-    def __init__(self, *, limit: int | None, merge: bool) -> None:
+    def __init__(self, limit: int | None, merge: bool) -> None:
         self.limit, self.merge = limit, merge
         self.stands_for: dict[str, list[str]] = {}
         self._by_fingerprint: dict[str, str] = {}
