@@ -47,6 +47,9 @@ class HubServer:
         self.window = 300.0  #: seconds of a rate limit's window
         self.latency = 0.0  #: seconds added to every answer
         self.has_resolve_cache = True
+        self.links_to = ""  #: host of the links to the next page; the server itself when empty
+        self.retry_after = ""  #: sent with errors when not empty
+        self.links_in_circle = False  #: the next page of a listing is always the page itself
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._used: dict[str, int] = {}
@@ -155,7 +158,9 @@ class HubServer:
         if rest:
             kept = [(name, text) for name, text in parse_qsl(query) if name != "cursor"]
             following = urlencode([*kept, ("cursor", make_cursor(page[-1], sort))])
-            headers["Link"] = f'<{self.url}/api/models?{following}>; rel="next"'
+            headers["Link"] = f'<{self.links_to or self.url}/api/models?{following}>; rel="next"'
+        if self.links_in_circle:
+            headers["Link"] = f'<{self.url}/api/models?{query}>; rel="next"'
         shown = [select_fields(model, expand or LISTED_BY_DEFAULT) for model in page]
         return Reply(200, headers, json.dumps(shown).encode())
 
@@ -169,9 +174,7 @@ class HubServer:
         repo = self.repos.get(key)
         allowed = repo is not None and repo.repo_id in self.tokens.get(token, set())
         if repo is None or (repo.private and not allowed):
-            return (
-                make_error(404, "RepoNotFound", "Repository not found") if token else make_missing()
-            )
+            return make_error(404, "RepoNotFound", "Repository not found") if token else make_missing()
         is_file = "/resolve" in request.path
         if repo.disabled and is_file:
             return make_error(403, "", "Access to this resource is disabled.")
@@ -253,6 +256,8 @@ class _Handler(BaseHTTPRequestHandler):
         within, limits = self.hub.charge("resolvers" if "/resolve" in parts.path else "api")
         reply = self.hub.answer(request) if within else make_error(429, "", "Too many requests")
         reply = break_reply(reply, fault)
+        if self.hub.retry_after and reply.status >= 400:
+            limits["Retry-After"] = self.hub.retry_after
         self._send(reply._replace(headers={**limits, **reply.headers}), request, fault)
 
     def do_HEAD(self) -> None:

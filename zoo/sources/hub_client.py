@@ -7,6 +7,7 @@ item, a reset connection is not retried, and one failed connection closes the cl
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ RequestKind = Literal["api", "file"]
 class HubSettings:
     """Where the Hub is, and how patient to be. Times are in seconds."""
 
-    endpoint: str
+    endpoint: str = field(repr=False)  # it may hold a password
     token: str | None = field(default=None, repr=False)
     jobs: int = 32  #: requests in flight
     connect_timeout: float = 5.0
@@ -145,13 +146,17 @@ class HubClient:
             target = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not target:
                 return answer._replace(commit=commit)
-            url = self._check_redirect(url, urljoin(url, target))
+            url = self._check_redirect(url, target)
         raise self._httpx.TooManyRedirects(f"more than {_MAX_HOPS} redirects")
 
-    def _check_redirect(self, url: str, target: str) -> str:
-        old, new = urlsplit(url), urlsplit(target)
-        if new.scheme not in {"http", "https"} or (old.scheme == "https" and new.scheme == "http"):
-            raise self._httpx.UnsupportedProtocol(f"a redirect from {old.scheme} to {new.scheme}")
+    def _check_redirect(self, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            old, new = urlsplit(url).scheme, urlsplit(target).scheme
+        except ValueError:
+            raise self._httpx.InvalidURL("a redirect to what is no address") from None
+        if new not in {"http", "https"} or (old == "https" and new == "http"):
+            raise self._httpx.UnsupportedProtocol(f"a redirect from {old} to {new}")
         return target
 
     async def _send(self, url: str, limit: int) -> Answer:
@@ -186,7 +191,7 @@ class Pacer:
         if limits is not None:
             self._bucket[kind] = limits.resource_type
         pause = None
-        if limits is not None and (limits.remaining == 0 or status == 429):
+        if limits is not None and limits.remaining == 0:
             pause = limits.reset_in_seconds + random.uniform(0.05, 0.5)  # noqa: S311
         elif status in {429, 503} and (after := headers.get("retry-after", "")).isdecimal():
             pause = float(after)
@@ -218,7 +223,9 @@ def read_settings(*, anonymous: bool = False, jobs: int = 32) -> HubSettings:
     if constants.is_offline_mode():
         raise HubError("HF_HUB_OFFLINE is set: unset it, or use --source snapshot, cache or a folder")
     implicit = not (anonymous or constants.HF_HUB_DISABLE_IMPLICIT_TOKEN)
-    settings = HubSettings(constants.ENDPOINT, get_token() if implicit else None, jobs=jobs)
+    # The library reads its environment once, when it is imported: a later HF_ENDPOINT counts, too.
+    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    settings = HubSettings(endpoint, get_token() if implicit else None, jobs=jobs)
     if read_origin(settings.endpoint)[0] not in {"http", "https"} or not read_origin(settings.endpoint)[1]:
         raise HubError(f"HF_ENDPOINT is no address: {settings.shown_endpoint} (https://huggingface.co is one)")
     return settings

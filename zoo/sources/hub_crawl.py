@@ -15,7 +15,7 @@ from zoo.config_text import MAX_BYTES, parse_config
 from zoo.errors import BadInput, HubError
 from zoo.sources.facts import EXPAND
 from zoo.sources.hub_answers import JsonReader, ListedModel, check_file, find_next_page, name_problem, read_item
-from zoo.sources.hub_client import Answer, Check, HubClient, HubSettings, RequestKind, TransferFailed
+from zoo.sources.hub_client import Answer, Check, HubClient, HubSettings, TransferFailed
 from zoo.sources.record import ModelRecord, Problem
 from zoo.sources.selection import Findings, Selection, find_literals, is_glob, make_term_test
 
@@ -193,7 +193,7 @@ class Crawler:
         url = f"{self._settings.endpoint}/api/models/{repo_id}{at}?{urlencode([('expand', name) for name in EXPAND])}"
         reader = JsonReader()
         try:
-            answer = await self._get(url, "api", _INFO_BYTES, reader)
+            answer = await self._ask_api(url, _INFO_BYTES, reader)
         except TransferFailed as error:
             return ModelRecord(repo_id, "hub", problem=Problem("failed", str(error)))
         if answer.status != 200:
@@ -230,7 +230,7 @@ class Crawler:
     async def _read_pages(self, url: str | None) -> AsyncGenerator[list[Any], None]:
         while url is not None:
             reader = JsonReader()
-            answer = await self._get(url, "api", _PAGE_BYTES, reader)
+            answer = await self._ask_api(url, _PAGE_BYTES, reader)
             if answer.status != 200:
                 problem = name_problem(answer, has_token=bool(self._settings.token))
                 raise HubError(f"the Hub refuses the listing: {problem.message}")
@@ -268,18 +268,19 @@ class Crawler:
         direct = f"{endpoint}/{repo_id}/resolve/{at}/config.json"
         # Files of gated, private and old one-word repositories are served by /resolve itself, without a redirect.
         is_direct = "/" not in repo_id or listed.facts.gated is not None or listed.facts.private
-        if listed.sha is None or is_direct or self._resolve_cache is False:
-            return await self._get(direct, "file", MAX_BYTES, check_file)
-        short = f"{endpoint}/api/resolve-cache/models/{repo_id}/{at}/config.json"
-        answer = await self._get(short, "file", MAX_BYTES, check_file)
-        if answer.status == 200:
-            self._resolve_cache = True
-        elif answer.status not in {401, 403} and "x-error-code" not in answer.headers:
-            answer = await self._get(direct, "file", MAX_BYTES, check_file)
-            if answer.status == 200 and self._resolve_cache is None:
-                self._resolve_cache = False
-        return answer
-
-    async def _get(self, url: str, kind: RequestKind, limit: int, check: Check) -> Answer:
         async with self._in_flight:
-            return await self._client.get(url, kind, limit=limit, check=check)
+            if listed.sha is None or is_direct or self._resolve_cache is False:
+                return await self._client.get(direct, "file", limit=MAX_BYTES, check=check_file)
+            short = f"{endpoint}/api/resolve-cache/models/{repo_id}/{at}/config.json"
+            answer = await self._client.get(short, "file", limit=MAX_BYTES, check=check_file)
+            if answer.status == 200:
+                self._resolve_cache = True
+            elif answer.status not in {401, 403} and "x-error-code" not in answer.headers:
+                answer = await self._client.get(direct, "file", limit=MAX_BYTES, check=check_file)
+                if answer.status == 200 and self._resolve_cache is None:
+                    self._resolve_cache = False
+            return answer
+
+    async def _ask_api(self, url: str, limit: int, check: Check) -> Answer:
+        async with self._in_flight:
+            return await self._client.get(url, "api", limit=limit, check=check)

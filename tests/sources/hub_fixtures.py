@@ -1,0 +1,55 @@
+"""What the tests of the Hub share: a server, quick settings, and the ways to run a crawl."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.hub_server import HubServer
+from zoo.sources.hub import fetch_models
+from zoo.sources.hub_client import HubSettings
+from zoo.sources.record import ModelRecord
+from zoo.sources.selection import Findings, build_selection
+
+LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "pad": "x" * 600}
+QUICK = HubSettings(
+    "", jobs=8, connect_timeout=0.5, read_timeout=0.3, request_timeout=0.8, attempts=3, backoff=0.01, probe_timeout=2.0
+)
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    with HubServer() as server:
+        yield server
+
+
+def crawl(
+    hub: HubServer,
+    *terms: str,
+    known: Mapping[str, str] | None = None,
+    findings: Findings | None = None,
+    settings: HubSettings = QUICK,
+    token: str | None = None,
+    **options: Any,
+) -> list[ModelRecord]:
+    """The records of a crawl, sorted by id."""
+
+    def find_known(repo_ids: Sequence[str]) -> dict[str, str]:
+        return {repo_id: sha for repo_id, sha in (known or {}).items() if repo_id in repo_ids}
+
+    selection = build_selection(terms, **options)
+    own = replace(settings, endpoint=hub.url, token=token)
+    records = fetch_models(selection, own, known=find_known, findings=findings)
+    return sorted(records, key=lambda record: record.repo_id)
+
+
+def crawl_one(hub: HubServer, *terms: str, **options: Any) -> ModelRecord:
+    (record,) = crawl(hub, *terms, **options)
+    return record
+
+
+def kind_of(record: ModelRecord) -> str | None:
+    return record.problem.kind if record.problem else None
