@@ -7,18 +7,26 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zoo.frames import load, query
     from zoo.metrics.analysis import Analysis, analyze
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "__version__", "analyze"]
+__all__ = ["Analysis", "__version__", "analyze", "load", "query"]
+
+#: Where the names above are, imported when they are asked for: pandas and the database are not needed to count.
+_HOMES = {
+    "analyze": "zoo.metrics.analysis",
+    "Analysis": "zoo.metrics.analysis",
+    "load": "zoo.frames",
+    "query": "zoo.frames",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"analyze", "Analysis"}:
-        from zoo.metrics import analysis
-
-        return getattr(analysis, name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
