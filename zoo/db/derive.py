@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -69,11 +69,18 @@ def derive(config: Mapping[str, Any]) -> Derived:
 def write_rows(document: Mapping[str, Any], parts: tuple[tuple[str, int, int], ...]) -> Derived:
     """The rows of an analysis whose JSON is ``document``."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Derived(digest_analysis(text, parts), text, list_columns(document), parts)
+
+
+def list_columns(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of the table analysis for an analysis whose JSON is ``document``."""
     columns = {metric.key: read_metric(document, metric) for metric in METRICS if metric.path is not None}
-    columns["reason"] = _cut(document.get("reason"))
-    # The parts with what is active in each are not all in the JSON, so they count too.
-    digest = hashlib.sha256(f"{text}\n{parts}".encode()).hexdigest()
-    return Derived(digest, text, columns, parts)
+    return columns | {"reason": _cut(document.get("reason"))}
+
+
+def digest_analysis(text: str, parts: Iterable[tuple[str, int, int]]) -> str:
+    """sha256 of the JSON and of the parts, as what is active in each is not in the JSON."""
+    return hashlib.sha256(f"{text}\n{sorted(parts)}".encode()).hexdigest()
 
 
 def read_metric(document: Mapping[str, Any], metric: Metric) -> Any:

@@ -42,7 +42,8 @@ _GRACE = 2.0
 
 _ALLOWED = frozenset((sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE))
 _FORBIDDEN_FUNCTIONS = frozenset(("load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"))
-_LIMITS = {
+#: Limits of a connection that runs SQL of strangers.
+LIMITS = {
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1_000_000,
@@ -143,7 +144,7 @@ def guard_sqlite(connection: sqlite3.Connection, limit_time: float) -> None:
     """Leave ``connection`` nothing but reading, for ``limit_time`` seconds from now."""
     connection.execute(f"PRAGMA hard_heap_limit = {MAX_MEMORY}")
     connection.execute("PRAGMA temp_store = MEMORY")  # nothing is spilled to the disk
-    for limit, value in _LIMITS.items():
+    for limit, value in LIMITS.items():
         connection.setlimit(limit, value)
     deadline = time.monotonic() + limit_time
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)

@@ -34,7 +34,7 @@ def open_engine(url: str | None = None, *, write: bool = False, note: Note | Non
     """
     say = note or _write_note
     target = resolve_url(url)
-    state = _look(target)
+    state = look(target)
     if state == "absent" and not write:
         raise DatabaseProblem(
             f"there is no database at {describe_url(target)} yet: run zoo sync first, or name another with --db"
@@ -75,7 +75,12 @@ def _make_progress(total: int) -> Progress:
     return Progress(console=console, transient=True, disable=total < LONG_WORK or not console.is_terminal)
 
 
-def _look(url: URL) -> SchemaState:
+def look(url: URL) -> SchemaState:
+    """State of the schema of the database at ``url``; changes nothing.
+
+    Raises:
+        SchemaTooNew, DatabaseProblem: as ``zoo.db.migrate.read_state``.
+    """
     path = sqlite_path(url)
     if path is not None and (not path.exists() or path.stat().st_size == 0):
         return "absent"
