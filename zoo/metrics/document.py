@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from zoo.arch.rows import Tensor
+from zoo.metrics.extras import list_extras
 
 if TYPE_CHECKING:
     from zoo.metrics.analysis import Analysis
@@ -80,6 +81,11 @@ def write_document(analysis: Analysis, *, tensors: bool = False) -> dict[str, An
             "dtype": packing.dtype if packing else None,
             "bytes": packing.bytes if packing else None,
             "quantization": packing.quantization if packing else None,
+            "stored_elements": dict(packing.stored_elements) if packing else None,
+            "scale_elements": packing.scale_elements if packing else None,
+            "mtp_stored_elements": dict(packing.mtp_stored_elements) if packing else None,
+            "mtp_scale_elements": packing.mtp_scale_elements if packing else None,
+            "extras": list_extras(analysis.ledger) if analysis.ledger else None,
             "bytes_at": weight_sizes(params) if params else None,
         },
         "kv_cache": {key: getattr(cache, key, None) for key in _CACHE},

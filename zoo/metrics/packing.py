@@ -1,30 +1,165 @@
-"""How many bytes the weights take as stored: the declared dtype, or what a quantisation method packs them into."""
+"""How many bytes the weights take as stored: the declared dtype, or what a quantisation method packs them into.
+
+Logical parameter counts never change: what is packed, and the scales beside it, is counted here and nowhere else.
+Fused tensors of experts stand for one matrix per expert (gate and up apart), as checkpoints hold them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.arch.ledger import Ledger
+from zoo.arch.rows import Tensor
 from zoo.metrics.dtypes import count_bytes
+from zoo.metrics.packing_layouts import STORED_AS, STORED_BITS, Layout
+from zoo.metrics.packing_methods import find_quantization, find_usual_dtype, name_method, read_scheme
+from zoo.metrics.packing_rules import NotWorkedOutError
+from zoo.metrics.packing_schemes import TOWER_PARTS, Linear, Scheme
 from zoo.metrics.sums import Params
+
+#: Classes whose linear layers keep their weights as [inputs, outputs].
+_TRANSPOSED_TYPES = ("gpt2", "openai-gpt", "imagegpt", "decision_transformer")
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """Stored size of the weights. ``bytes`` is None where the method's layout is not known; ``warnings`` says so."""
+    """Stored size of the weights. ``bytes`` is None where the method's layout is not known; ``warnings`` says so.
+
+    ``stored_elements`` are the elements of the parameters as a safetensors header lists them, by its data types: packed
+    words are one element, scales are counted. ``scale_elements`` are those of them that are no weights (scales, zero
+    points, indices); ``mtp_`` the same for the next-token-prediction layers, which ``bytes`` leaves out.
+    """
 
     dtype: str | None
     bytes: int | None
     quantization: str | None = None
     warnings: tuple[str, ...] = ()
+    stored_elements: Mapping[str, int] = field(default_factory=dict)
+    scale_elements: int = 0
+    mtp_stored_elements: Mapping[str, int] = field(default_factory=dict)
+    mtp_scale_elements: int = 0
 
 
 def pack_weights(config: Mapping[str, Any], ledger: Ledger, params: Params, dtype: str | None) -> Packing:
     """The stored size of all parameters of ``ledger``."""
-    quantization = config.get("quantization_config")
-    if not isinstance(quantization, Mapping):
-        return Packing(dtype, None if dtype is None else count_bytes(params.total, dtype))
-    method = str(quantization.get("quant_method") or quantization.get("quant_algo") or "unknown").lower()
-    return Packing(dtype, None, method, (f"the bytes of quantisation {method!r:.40} are not worked out",))
+    found = find_quantization(config)
+    if found is None:
+        stored = STORED_AS.get(dtype or "")
+        if dtype is None or stored is None:
+            return Packing(dtype, None if dtype is None else count_bytes(params.total, dtype))
+        extra = {stored: params.mtp} if params.mtp else {}
+        return Packing(dtype, count_bytes(params.total, dtype), None, (), {stored: params.total}, 0, extra, 0)
+    quantization, text_only = found
+    method = name_method(quantization)
+    try:
+        dtype = choose_dtype(config, ledger, dtype)
+        scheme = read_scheme(quantization, config, STORED_AS[dtype])
+        main, beside = (
+            pack_tensors([t for t in ledger.tensors if t.role == role], scheme, ledger, STORED_AS[dtype], text_only)
+            for role in ("param", "mtp")
+        )
+    except NotWorkedOutError as error:
+        return Packing(dtype, None, method, (f"the bytes of quantisation {method!r:.40} are not worked out: {error}",))
+    return Packing(dtype, main.bytes, scheme.name, (), main.elements, main.scales, beside.elements, beside.scales)
+
+
+def choose_dtype(config: Mapping[str, Any], ledger: Ledger, dtype: str | None) -> str:
+    """The dtype of what is not packed: as declared, else the one that the method's kernels take.
+
+    Raises NotWorkedOutError when none is declared and the method takes several, or when it is no type of its own.
+    """
+    sections = (config, ledger.text.raw)
+    if not any(isinstance(one.get(key), str) for one in sections for key in ("dtype", "torch_dtype")):
+        usual = find_usual_dtype(config)
+        if usual is None:
+            raise NotWorkedOutError("the config declares no dtype for what is not packed")
+        return usual
+    if dtype not in ("float32", "bfloat16", "float16"):
+        raise NotWorkedOutError(f"what is not packed cannot be {dtype or 'of an unknown dtype'}")
+    return dtype
+
+
+@dataclass(slots=True)
+class Sum:
+    """Running sum over tensors: elements by safetensors type, and how many of them are no weights."""
+
+    elements: dict[str, int] = field(default_factory=dict)
+    scales: int = 0
+
+    def add(self, dtype: str, elements: int) -> None:
+        self.elements[dtype] = self.elements.get(dtype, 0) + elements
+
+    @property
+    def bytes(self) -> int:
+        return sum(count * STORED_BITS[dtype] // 8 for dtype, count in self.elements.items())
+
+
+def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stored: str, text_only: bool) -> Sum:
+    """All of ``tensors`` as ``scheme`` stores them, the rest as ``stored``."""
+    total = Sum()
+    hidden = ledger.text.dim("hidden")
+    transposed = ledger.architecture.model_type in _TRANSPOSED_TYPES
+    for tensor in tensors:
+        if not tensor.stored:
+            continue
+        linears = list(split_linears(tensor, hidden, transposed, scheme.tables))
+        if not linears or (text_only and tensor.part in TOWER_PARTS):
+            total.add(stored, tensor.stored)
+            continue
+        layers = tensor.layers if tensor.layers is not None else (None,)
+        asked: Iterable[int | None] = layers if scheme.by_layer else layers[:1]
+        times = 1 if scheme.by_layer else len(layers)
+        for layer in asked:
+            for linear, copies in linears:
+                add_linear(total, scheme.choose(place_linear(linear, layer)), linear, copies * times, stored)
+    return total
+
+
+def add_linear(total: Sum, layout: Layout | None, linear: Linear, copies: int, stored: str) -> None:
+    if layout is None:
+        total.add(stored, linear.outputs * linear.inputs * copies)
+        return
+    for piece in layout(linear.outputs, linear.inputs):
+        total.add(piece.dtype, piece.elements * copies)
+        total.scales += 0 if piece.packed else piece.elements * copies
+
+
+def place_linear(linear: Linear, layer: int | None) -> Linear:
+    """The linear layer of one numbered layer; its name says which."""
+    return linear if layer is None else linear._replace(name=linear.name.replace("{}", str(layer), 1))
+
+
+def split_linears(tensor: Tensor, hidden: int, transposed: bool, tables: bool) -> Iterator[tuple[Linear, int]]:
+    """The matrices that a checkpoint holds for ``tensor`` in one layer, each with the number of its copies.
+
+    None for what is no linear layer: vectors, convolutions, lookup tables (unless ``tables``), bare parameters.
+    """
+    in_layers, extra = tensor.layers is not None, tensor.role == "mtp"
+    module = tensor.name.removesuffix(".weight")
+    if tensor.part == "experts" and len(tensor.shape) == 3 and tensor.op == "matmul":
+        yield from split_experts(tensor, hidden, in_layers, extra)
+    elif len(tensor.shape) == 2 and tensor.name.endswith(".weight"):
+        outputs, inputs = reversed(tensor.shape) if transposed and tensor.part != "head" else tensor.shape
+        if tensor.op == "lookup":
+            if tables:
+                yield Linear(module, tensor.part, *tensor.shape, in_layers, extra), tensor.copies
+        elif tensor.op == "matmul" and (tables or tensor.part != "router"):
+            yield Linear(module, tensor.part, outputs, inputs, in_layers, extra), tensor.copies
+
+
+def split_experts(tensor: Tensor, hidden: int, in_layers: bool, extra: bool) -> Iterator[tuple[Linear, int]]:
+    """Fused experts [E, 2 x width, hidden] or [E, hidden, width], either way round, as E separate matrices."""
+    experts, *matrix = tensor.shape
+    path, _, name = tensor.name.rpartition(".")
+    up = "gate_up" in name
+    outputs, inputs = matrix
+    if (inputs if up else outputs) != hidden:
+        outputs, inputs = inputs, outputs
+    copies = experts * tensor.copies
+    if up:
+        for half in ("gate_proj", "up_proj"):
+            yield Linear(f"{path}.0.{half}", tensor.part, outputs // 2, inputs, in_layers, extra), copies
+    else:
+        yield Linear(f"{path}.0.{name}", tensor.part, outputs, inputs, in_layers, extra), copies

@@ -1,0 +1,102 @@
+"""Lists of module names as configs have them: names, prefixes, globs, regular expressions, and hostile ones."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from zoo.metrics.packing_rules import NotWorkedOutError, build_rules, read_rules
+
+Q_PROJ = "model.layers.7.self_attn.q_proj"
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        (Q_PROJ, Q_PROJ),
+        (f"{Q_PROJ}.weight", Q_PROJ),
+        ("model.layers.7", Q_PROJ),
+        ("self_attn", Q_PROJ),
+        ("self_attn.q_proj", Q_PROJ),
+        ("gate", "model.layers.3.mlp.shared_expert_gate"),
+        ("visual", "model.visual.blocks.0.attn.qkv"),
+        ("model.layers.*.self_attn", Q_PROJ),
+        ("model.layers.7*", Q_PROJ),
+        ("*q_proj", Q_PROJ),
+        ("*.self_attn.*", Q_PROJ),
+        ("re:.*self_attn.*", Q_PROJ),
+        (r"re:.*\.self_attn\.(q|k|v)_proj$", Q_PROJ),
+        (r"re:^model\.layers\.\d+\.self_attn", Q_PROJ),
+        (r"re:model\.layers\.[0-9]+\..+proj", Q_PROJ),
+        (r"re:.*layers\.[5-8]\.", Q_PROJ),
+        ("model.language_model.layers.7.self_attn", "language_model.model.layers.7.self_attn.q_proj"),
+        ("model.layers.7.self_attn", "model.language_model.layers.7.self_attn.q_proj"),
+        ("re:vision_tower.*", "model.vision_tower.layers.0.fc1"),
+        ("language_model.lm_head", "lm_head"),
+    ],
+)
+def test_a_rule_that_matches(rule: str, name: str) -> None:
+    assert build_rules([rule], loose=True).match(name)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ("model.layers.1", "model.layers.11.self_attn.q_proj"),
+        ("mlp.gate", "model.layers.1.mlp.gate_proj"),
+        (r"re:.*mlp\.(gate|up)_proj.*", "model.layers.1.mlp.experts.0.gate_proj"),
+        (r"re:.*q_proj$", "model.layers.1.q_proj.inner"),
+        ("model.layers.1.*", "model.layers.11.mlp"),
+        ("", Q_PROJ),
+    ],
+)
+def test_a_rule_that_does_not_match(rule: str, name: str) -> None:
+    assert not build_rules([rule], loose=True).match(name)
+
+
+def test_a_strict_list_means_each_module_alone() -> None:
+    rules = build_rules(["lm_head", "model.layers.0.mlp"], loose=False)
+    assert rules.match("lm_head")
+    assert not rules.match("model.layers.0.mlp.up_proj")
+
+
+def test_only_lists_with_numbers_ask_layer_by_layer() -> None:
+    assert build_rules(["model.layers.0.mlp"], loose=True).by_layer
+    assert not build_rules(["lm_head", "re:.*mlp.*"], loose=True).by_layer
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+$", "(.*a|b)", "a{3}", "(?!x).*", r"(\w)\1", "x" * 401, "(a)(b)(c)(d)(e)", "a++", "[a", "a**"],
+)
+def test_a_pattern_that_could_run_away_is_refused(pattern: str) -> None:
+    with pytest.raises(NotWorkedOutError, match="not a simple one"):
+        build_rules([f"re:{pattern}"], loose=True)
+
+
+def test_a_glob_of_many_stars_is_refused() -> None:
+    with pytest.raises(NotWorkedOutError):
+        build_rules(["a*b*c*d*e*f*g*h"], loose=True)
+
+
+def test_the_worst_pattern_that_is_taken_is_quick() -> None:
+    rules = build_rules(["re:" + ".*a" * 100 + "$", "re:" + ".+" * 4 + "x"], loose=True)
+    started = time.perf_counter()
+    assert not rules.match("a" * 5000 + "b")
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("rules", ["lm_head", 3, {"lm_head": 1}, [1], ["x"] * 20_001])
+def test_what_is_no_list_of_names_is_refused(rules: object) -> None:
+    with pytest.raises(NotWorkedOutError, match="list of modules"):
+        read_rules(rules)
+
+
+def test_too_many_patterns_are_refused() -> None:
+    with pytest.raises(NotWorkedOutError, match="2000 patterns"):
+        read_rules([f"re:.*{n}x" for n in range(2001)])
+
+
+def test_none_is_an_empty_list() -> None:
+    assert not read_rules(None).match("lm_head")

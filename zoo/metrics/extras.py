@@ -1,0 +1,113 @@
+"""What checkpoints may hold besides the parameters: buffers that early versions saved, copies of tied tensors, heads.
+
+Each is a name and a number of elements, worked out from the ledger. None counts as a parameter; they explain why a
+stored total can differ from the derived one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from zoo.arch.config import MissingKeyError, UnsupportedError
+from zoo.arch.ledger import Ledger
+from zoo.arch.rows import Tensor
+
+#: Types whose classes once saved a causal mask [context, context] in every layer.
+MASKED_TYPES = ("gpt2", "gpt_neo", "gpt_neox", "gptj", "codegen", "decision_transformer", "imagegpt")
+#: Keys that say what part of a head is rotated.
+_ROTARY_SHARES = ("partial_rotary_factor", "rotary_pct")
+
+
+def list_extras(ledger: Ledger) -> dict[str, int]:
+    """Elements by name, none of them zero."""
+    found = [
+        *list_copies(ledger),
+        *list_mtp_copies(ledger),
+        *list_rotary(ledger),
+        *list_masks(ledger),
+        *list_positions(ledger),
+        *list_heads(ledger),
+    ]
+    return {name: elements for name, elements in found if elements > 0}
+
+
+def list_copies(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """Tied tensors, where they are stored a second time."""
+    for tensor in ledger.parameters:
+        if tensor.tied_to:
+            yield f"{tensor.name}, tied to {tensor.tied_to} and stored as well", tensor.elements
+
+
+def list_mtp_copies(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """The input embedding and the head, which next-token-prediction layers repeat."""
+    layers = {layer for tensor in ledger.tensors if tensor.role == "mtp" for layer in tensor.layers or (0,)}
+    table = find_table(ledger)
+    if layers and table:
+        yield "copies of the input embedding in the next-token-prediction layers", len(layers) * table.elements
+        yield "copies of the output head in the next-token-prediction layers", len(layers) * table.elements
+
+
+def find_table(ledger: Ledger) -> Tensor | None:
+    """The input embedding of the text."""
+    return next((t for t in ledger.parameters if t.part == "embedding" and t.op == "lookup" and not t.tied_to), None)
+
+
+def list_rotary(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """Rotary frequencies (``inv_freq``), half the rotated width, in every layer."""
+    layers, width = read_dim(ledger, "layers"), find_rotated(ledger)
+    if ledger.architecture.position == "rope" and layers and width:
+        yield "rotary frequencies (inv_freq) in every layer", layers * (width // 2)
+
+
+def find_rotated(ledger: Ledger) -> int:
+    """How much of a head is rotated; 0 where it cannot be told."""
+    c = ledger.text
+    latent = c.get("qk_rope_head_dim")
+    if type(latent) is int:
+        return latent
+    explicit = c.get("rotary_dim")
+    if type(explicit) is int:
+        return explicit
+    head_dim = read_dim(ledger, "head_dim") or 0
+    holders = (c.get("rope_parameters"), c.get("rope_scaling"))
+    shares = [c.get(key) for key in _ROTARY_SHARES]
+    shares += [one.get(key) for one in holders if isinstance(one, dict) for key in _ROTARY_SHARES]
+    share = next((s for s in shares if isinstance(s, int | float) and not isinstance(s, bool) and 0 < s <= 1), 1)
+    return int(head_dim * share)
+
+
+def list_masks(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """Causal masks [1, 1, context, context] and the numbers that mask with them, in every layer."""
+    layers, context = read_dim(ledger, "layers"), read_dim(ledger, "context")
+    if ledger.architecture.model_type in MASKED_TYPES and layers and context:
+        yield "causal masks in every layer", layers * context * context
+        yield "masking values (masked_bias) in every layer", layers
+
+
+def list_positions(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """Position ids 0, 1, 2, … beside each table of learned positions."""
+    for tensor in ledger.parameters:
+        if tensor.op == "lookup" and "position" in tensor.name and len(tensor.shape) == 2:
+            yield f"position ids of {tensor.name.removesuffix('.weight')}", tensor.shape[0]
+
+
+def list_heads(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """Parts of pretraining that the named class does not have but that its checkpoints keep."""
+    hidden, heads = read_dim(ledger, "hidden"), read_dim(ledger, "heads")
+    names = {tensor.name for tensor in ledger.parameters}
+    if ledger.architecture.model_type == "bert" and hidden:
+        if not any(".pooler." in name or name.startswith("pooler.") for name in names):
+            yield "the pooler", hidden * hidden + hidden
+        yield "the next-sentence head", 2 * hidden + 2
+    buckets = ledger.text.get("relative_attention_num_buckets")
+    if ledger.architecture.model_type == "t5" and heads and type(buckets) is int:
+        yield "a relative position table in the first cross-attention", buckets * heads
+
+
+def read_dim(ledger: Ledger, name: str) -> Any:
+    """A dimension of the text, or None where its type has none."""
+    try:
+        return ledger.text.dim(name)
+    except (MissingKeyError, UnsupportedError, AttributeError):
+        return None

@@ -1,0 +1,95 @@
+"""Derived against reported: does what the Hub counts in the stored weights follow from the config?
+
+The Hub counts elements of safetensors headers. Over time it has done so in three ways for quantised weights (see
+``packages/hub/src/lib/parse-safetensors-metadata.ts`` of huggingface.js): as they are stored, unpacked with the scales,
+unpacked without them. All three are tried. A difference is explained only when named things add up to it exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any, NamedTuple
+
+#: How many named differences may come together in one explanation.
+MAX_REASONS = 5
+
+
+class Reading(NamedTuple):
+    """One way of counting: the parameters, what makes them differ from the derived total, and the MTP layers."""
+
+    total: int
+    reasons: tuple[tuple[str, int], ...]
+    mtp: int
+
+
+def check(
+    analysis: Mapping[str, Any], reported_total: int | None, reported_by_dtype: Mapping[str, int]
+) -> tuple[str, str | None]:
+    """The word and the explanation for one model.
+
+    ``analysis`` is the JSON of ``zoo analyze``; ``reported_total`` the Hub's ``safetensors.total``, in elements;
+    ``reported_by_dtype`` the same by data type, whose sum stands in where the total is missing.
+
+    ``exact``: the same number. ``explained``: the explanation names every difference, with its elements, and they add
+    up. ``mismatch``: it says by how much. ``unchecked``: it says why.
+    """
+    if reported_total is None:
+        reported_total = sum(reported_by_dtype.values()) or None
+    if reported_total is None:
+        return "unchecked", "no count of stored weights is reported"
+    params = analysis.get("params") or {}
+    derived = params.get("total")
+    if analysis.get("method") != "ledger" or derived is None:
+        return "unchecked", "nothing is derived for this model"
+    if reported_total == derived:
+        return "exact", None
+    reasons = explain_difference(analysis, reported_total)
+    if reasons is None:
+        apart = reported_total - derived
+        return "mismatch", (
+            f"{abs(apart):,} {'more' if apart > 0 else 'fewer'} stored ({reported_total:,}) than derived ({derived:,})"
+        )
+    return "explained", "; ".join(f"{name}: {'+' if size > 0 else '−'}{abs(size):,}" for name, size in reasons)
+
+
+def explain_difference(analysis: Mapping[str, Any], reported: int) -> list[tuple[str, int]] | None:
+    """The fewest named differences that add up to ``reported`` exactly, or None."""
+    readings = list(list_readings(analysis))
+    for count in range(MAX_REASONS + 1):
+        for reading in readings:
+            named = list_named(analysis, reading)
+            rest = reported - reading.total
+            for chosen in combinations(named, count):
+                if sum(size for _, size in chosen) == rest:
+                    return [*reading.reasons, *chosen]
+    return None
+
+
+def list_readings(analysis: Mapping[str, Any]) -> Iterator[Reading]:
+    """The ways in which the Hub may have counted the parameters themselves."""
+    params, weights = analysis["params"], analysis.get("weights") or {}
+    total, mtp = params["total"], params.get("mtp") or 0
+    yield Reading(total, (), mtp)
+    scales, mtp_scales = weights.get("scale_elements") or 0, weights.get("mtp_scale_elements") or 0
+    if scales:
+        method = weights.get("quantization")
+        beside = f"scales and other numbers beside the {method} weights"
+        yield Reading(total + scales, ((beside, scales),), mtp + mtp_scales)
+        stored = sum((weights.get("stored_elements") or {}).values())
+        packed = stored - scales - total
+        if packed:
+            mtp_stored = sum((weights.get("mtp_stored_elements") or {}).values())
+            yield Reading(stored, ((beside, scales), (f"{method} weights packed into words", packed)), mtp_stored)
+
+
+def list_named(analysis: Mapping[str, Any], reading: Reading) -> list[tuple[str, int]]:
+    """What may be stored besides the parameters."""
+    params, weights = analysis["params"], analysis.get("weights") or {}
+    beside = " with their scales" if reading.reasons else ""
+    named = [
+        (f"next-token-prediction (MTP) layers{beside}", reading.mtp),
+        ("buffers, such as router correction biases", params.get("buffers") or 0),
+        *(weights.get("extras") or {}).items(),
+    ]
+    return [(name, size) for name, size in named if size]
