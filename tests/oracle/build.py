@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from typing import Any
 
+from zoo.arch.config import find_spec
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
@@ -39,7 +41,7 @@ def find_class(config: dict[str, Any]) -> Any:
         return getattr(transformers, named[0])
     model_type = config["model_type"]
     tasks = TASKS
-    if config.get("is_encoder_decoder"):
+    if config.get("is_encoder_decoder", find_spec(model_type).defaults.get("is_encoder_decoder")):
         tasks = ("SEQ_TO_SEQ_CAUSAL_LM", "SPEECH_SEQ_2_SEQ", *TASKS)
     elif model_type in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         tasks = ("MASKED_LM", *TASKS)

@@ -66,6 +66,20 @@ def tune_encoder(rng: random.Random, config: Config) -> None:
         config.pop("num_labels", None)
 
 
+def tune_t5(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, num_heads=[2, 3], d_kv=[8, 16], d_model=[32, 48], relative_attention_num_buckets=[8, 32])
+    maybe(rng, config, feed_forward_proj=["relu", "gated-gelu", "gated-silu"], num_labels=[2, 3])
+    maybe(rng, config, 0.3, num_decoder_layers=[None])
+
+
+def tune_whisper(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([2, 4])
+    config |= {"encoder_attention_heads": heads, "decoder_attention_heads": heads, "d_model": 16 * heads}
+    config |= {"pad_token_id": 3, "bos_token_id": 3, "eos_token_id": 3}
+    maybe(rng, config, encoder_ffn_dim=[24, 48], decoder_ffn_dim=[24, 48], num_mel_bins=[80, 128])
+    maybe(rng, config, max_source_positions=[50, 100], max_target_positions=[20, 48], classifier_proj_size=[16])
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -78,6 +92,10 @@ TUNERS: dict[str, Tuner] = {
     "xlm-roberta": tune_encoder,
     "electra": tune_encoder,
     "distilbert": tune_encoder,
+    "t5": tune_t5,
+    "mt5": tune_t5,
+    "umt5": tune_t5,
+    "whisper": tune_whisper,
 }
 
 #: DeepSeek-V2 declares null, with which its router fails on the first token.

@@ -41,7 +41,7 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
     name = choose_class(config, architecture)
     head = architecture.heads[name]
     base = Place(prefix=head.base, embedding=head.base + architecture.embedding)
-    rows = [*architecture.body(c, base)]
+    rows = [*(head.body or architecture.body)(c, base)]
     for block in head.blocks:
         rows += block(c, Place(embedding=base.embedding))
     tensors = tuple(row for row in rows if isinstance(row, Tensor))

@@ -14,10 +14,14 @@ from zoo.arch.rows import Block
 
 @dataclass(frozen=True)
 class Head:
-    """A class that wraps the base model: where the base stands in it, and what it adds."""
+    """A class that wraps the base model: where the base stands in it, and what it adds.
+
+    ``body`` stands in for the architecture's own where the class has only a part of it (an encoder alone).
+    """
 
     base: str = ""
     blocks: tuple[Block, ...] = ()
+    body: Block | None = None
 
 
 @dataclass(frozen=True)

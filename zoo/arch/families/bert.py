@@ -31,10 +31,7 @@ SELF_ATTENTION = when(
 CROSS_ATTENTION = at("crossattention", CrossAttention(PROJECTIONS, bias=True), layer_norm("output.LayerNorm"))
 BERT_LAYER = (
     at("attention", SELF_ATTENTION, layer_norm("output.LayerNorm")),
-    when(
-        "add_cross_attention",
-        at("crossattention", CrossAttention(PROJECTIONS, bias=True), layer_norm("output.LayerNorm")),
-    ),
+    when("add_cross_attention", CROSS_ATTENTION),
     Mlp(("intermediate.dense", "output.dense")),
     layer_norm("output.LayerNorm"),
 )
