@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,96}\Z")
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_.-]+")
-_RUNS = re.compile(r"-{2,}|\.{2,}")
+_RUNS = re.compile(r"[-.]{2,}")
 SHA = re.compile(r"[0-9a-f]{40}\Z")
 
 
