@@ -1,0 +1,157 @@
+"""The models of a report: rows of the database, analysed at the contexts that the report shows.
+
+Nothing here knows the database: a row is anything with the attributes of :class:`SourceRow`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+#: Longest label of a model in a chart or a table, in characters.
+LABEL_LENGTH = 34
+
+
+class SourceRow(Protocol):
+    """A model as the database gives it: see :class:`zoo.db.rows.ModelRow`."""
+
+    @property
+    def repo_id(self) -> str: ...
+    @property
+    def row(self) -> Mapping[str, Any]: ...
+    @property
+    def config(self) -> Mapping[str, Any]: ...
+    @property
+    def reported(self) -> Mapping[str, Any]: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def config_source(self) -> str | None: ...
+    @property
+    def origin(self) -> str | None: ...
+    @property
+    def problem(self) -> tuple[str, str] | None: ...
+    @property
+    def gone_at(self) -> str | None: ...
+    @property
+    def twin_ids(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of the main stack: what it does with earlier tokens, and whether its feed-forward has experts."""
+
+    kind: str
+    sparse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportModel:
+    """One model of a report. ``facts`` is the JSON of ``zoo analyze``; ``reason`` says why there is no number."""
+
+    repo_id: str
+    label: str
+    source: SourceRow
+    facts: Mapping[str, Any]
+    layers: tuple[Layer, ...]
+    reason: str | None
+
+    @property
+    def author(self) -> str:
+        return self.repo_id.rpartition("/")[0]
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        """Its columns of the view ``models``."""
+        return self.source.row
+
+    def get(self, path: str) -> Any:
+        """The value at a dotted path of ``facts``; None where there is none. Keys that are numbers are contexts."""
+        value: Any = self.facts
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+    @property
+    def is_sparse(self) -> bool:
+        return bool(self.get("experts.routed"))
+
+    @property
+    def max_context(self) -> int | None:
+        context = self.get("shape.max_context")
+        return context if isinstance(context, int) and context > 0 else None
+
+
+def read_models(rows: Iterable[SourceRow], contexts: Iterable[int]) -> tuple[ReportModel, ...]:
+    """Analyse every row at ``contexts`` (tokens), smallest model first; those without numbers stand at the end."""
+    found = list(rows)
+    labels = label_models([row.repo_id for row in found])
+    lengths = tuple(contexts)
+    models = [read_model(row, labels[row.repo_id], lengths) for row in found]
+    return tuple(sorted(models, key=lambda m: (m.reason is not None, m.get("params.total") or 0, m.repo_id)))
+
+
+def read_model(row: SourceRow, label: str, contexts: Sequence[int]) -> ReportModel:
+    """One row with its facts; the layers in order come from the ledger itself."""
+    from zoo.metrics.analysis import analyze, describe_unsupported
+    from zoo.metrics.facts import layer_kinds
+
+    if row.config:
+        analysis = analyze(row.config, repo_id=row.repo_id, contexts=contexts)
+    else:
+        analysis = describe_unsupported({}, row.repo_id, row.problem[1] if row.problem else "there is no config")
+    layers: tuple[Layer, ...] = ()
+    if analysis.ledger is not None:
+        sparse = {i for t in analysis.ledger.parameters if t.part == "experts" for i in t.layers or ()}
+        layers = tuple(Layer(kind, i in sparse) for i, kind in enumerate(layer_kinds(analysis.ledger)))
+    reason = analysis.reason if analysis.method == "unsupported" else None
+    return ReportModel(row.repo_id, label, row, analysis.as_dict(), layers, reason)
+
+
+def label_models(repo_ids: Sequence[str]) -> dict[str, str]:
+    """A short name for each id: without its author where that is unique, cut in the middle where it is long."""
+    names = Counter(repo_id.rpartition("/")[2] for repo_id in repo_ids)
+    labels = {r: r.rpartition("/")[2] if names[r.rpartition("/")[2]] == 1 else r for r in repo_ids}
+    short = {repo_id: cut_middle(label, LABEL_LENGTH) for repo_id, label in labels.items()}
+    again = Counter(short.values())
+    return {repo_id: label if again[label] == 1 else repo_id for repo_id, label in short.items()}
+
+
+def cut_middle(text: str, length: int) -> str:
+    """``text`` in at most ``length`` characters: the start and the end are what tells names apart."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}"
+
+
+def describe_layers(layers: Sequence[Layer]) -> str:
+    """The order of the layers in words: ``5 sliding, 1 full, repeated; experts in 24``."""
+    runs: list[tuple[str, int]] = []
+    for layer in layers:
+        if runs and runs[-1][0] == layer.kind:
+            runs[-1] = (layer.kind, runs[-1][1] + 1)
+        else:
+            runs.append((layer.kind, 1))
+    kinds = Counter(layer.kind for layer in layers)
+    if len(runs) <= 4:
+        order = ", then ".join(f"{count} {kind}" for kind, count in runs)
+    else:
+        period = find_period(runs)
+        order = ", ".join(f"{count} {kind}" for kind, count in (runs[:period] if period else kinds.items()))
+        order += ", repeated" if period else ", mixed"
+    sparse = sum(layer.sparse for layer in layers)
+    return f"{order}; experts in {'all' if sparse == len(layers) else sparse}" if sparse else order
+
+
+def find_period(runs: Sequence[tuple[str, int]]) -> int | None:
+    """The shortest pattern of runs that repeats to the end (where it may break off), or None."""
+    for period in range(2, len(runs) // 2 + 1):
+        body = runs[: len(runs) - 1]
+        last, expected = runs[-1], runs[(len(runs) - 1) % period]
+        whole = all(run == runs[i % period] for i, run in enumerate(body))
+        if whole and last[0] == expected[0] and last[1] <= expected[1]:
+            return period
+    return None

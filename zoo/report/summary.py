@@ -1,0 +1,200 @@
+"""The answer first: a few sentences, each written from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from zoo.report.format import (
+    format_binary_bytes,
+    format_context,
+    format_count,
+    format_decimal_bytes,
+    format_factor,
+    format_real,
+    format_share,
+    format_short,
+    join_words,
+)
+from zoo.report.models import ReportModel
+
+#: The device that the report measures against, in bytes: 80 GB as vendors count them.
+DEVICE_BYTES = 80 * 10**9
+DEVICE_NAME = "80 GB"
+#: Two models are near twins when at most this many of their facts differ.
+MOST_DIFFERENCES = 4
+#: Names in a sentence before the rest are counted.
+MOST_NAMES = 4
+
+_TWIN_FACTS = (
+    ("layers", "shape.layers"),
+    ("hidden size", "shape.hidden_size"),
+    ("FFN size", "shape.intermediate_size"),
+    ("heads", "attention.heads"),
+    ("KV heads", "attention.kv_heads"),
+    ("head dim", "attention.head_dim"),
+    ("vocabulary", "shape.vocab_size"),
+    ("context", "shape.max_context"),
+    ("window", "attention.window"),
+    ("experts", "experts.routed"),
+    ("experts per token", "experts.per_token"),
+    ("RoPE θ", "shape.rope_theta"),
+    ("activation", "shape.activation"),
+    ("norm", "shape.norm"),
+    ("attention", "attention.kind"),
+    ("tied embeddings", "params.tied"),
+    ("biases", "params.biases"),
+)
+
+
+class Sentence(NamedTuple):
+    """``topic`` is one word for those who skim."""
+
+    topic: str
+    text: str
+
+
+def write_summary(models: Sequence[ReportModel], context: int) -> tuple[Sentence, ...]:
+    """Three to five sentences on models with numbers; with none, the one that says so."""
+    known = [m for m in models if m.reason is None]
+    if not known:
+        return (Sentence("Numbers", "None of these models can be counted; the reasons stand below."),)
+    sentences = [tell_size(known), tell_cache(known, context), tell_sparsity(known), tell_fit(known, context)]
+    return tuple(s for s in [*sentences, tell_twins(known)] if s is not None)
+
+
+def name_models(models: Sequence[ReportModel]) -> str:
+    """Names as in a sentence; beyond a few, the rest are counted."""
+    labels = [m.label for m in models]
+    if len(labels) > MOST_NAMES + 1:
+        return f"{', '.join(labels[:MOST_NAMES])} and {len(labels) - MOST_NAMES} more"
+    return join_words(labels)
+
+
+def tell_size(models: Sequence[ReportModel]) -> Sentence:
+    small, large = models[0], models[-1]
+    a, b = small.get("params.total"), large.get("params.total")
+    if len(models) == 1:
+        text = f"{small.label} has {format_count(a)} parameters ({format_short(a)})."
+    elif a == b:
+        text = f"All have {format_count(a)} parameters."
+    else:
+        text = f"From {small.label} with {format_short(a)} parameters to {large.label} with {format_short(b)}"
+        text += f", {format_factor(b, a)} as many." if a else "."
+    return Sentence("Size", text)
+
+
+def tell_cache(models: Sequence[ReportModel], context: int) -> Sentence | None:
+    """Who needs the least cache for each token, and by what factor; caches that do not grow are named apart."""
+    sized = [m for m in models if m.get("kv_cache.bytes_per_token") is not None]
+    flat = [m for m in sized if m.get("kv_cache.bytes_per_token") == 0]
+    growing = sorted(
+        (m for m in sized if m.get("kv_cache.bytes_per_token")), key=lambda m: m.get("kv_cache.bytes_per_token")
+    )
+    parts = []
+    if growing:
+        parts.append(_tell_growth(growing, context))
+    if flat:
+        parts.append(f"{name_models(flat)} {_verb(flat, 'keeps', 'keep')} no cache that grows with the context.")
+    return Sentence("Cache", " ".join(parts)) if parts else None
+
+
+def _tell_growth(growing: Sequence[ReportModel], context: int) -> str:
+    sizes = [m.get("kv_cache.bytes_per_token") for m in growing]
+    best = [m for m, size in zip(growing, sizes, strict=True) if size == sizes[0]]
+    rest = growing[len(best) :]
+    said = f"{format_count(sizes[0])} bytes ({format_binary_bytes(sizes[0])}) of KV cache per token"
+    if len(growing) == 1:
+        at = growing[0].get(f"kv_cache.bytes_at.{context}")
+        return f"{growing[0].label} keeps {said}, {format_decimal_bytes(at)} at {format_context(context)} tokens."
+    if not rest:
+        return f"{'Both need' if len(best) == 2 else 'All need'} the same cache: {said}."
+    text = f"{name_models(best)} {_verb(best, 'needs', 'need')} the least, {said}"
+    text += f"; {rest[0].label} needs {format_factor(sizes[len(best)], sizes[0])} as much"
+    most = [m for m, size in zip(growing, sizes, strict=True) if size == sizes[-1]]
+    if sizes[-1] != sizes[len(best)]:
+        text += f", {name_models(most)} the most, {format_factor(sizes[-1], sizes[0])} as much"
+    return text + "."
+
+
+def tell_sparsity(models: Sequence[ReportModel]) -> Sentence:
+    sparse = [m for m in models if m.is_sparse]
+    dense = len(models) - len(sparse)
+    if not sparse:
+        return Sentence("Dense or sparse", "All are dense: every token passes through every parameter.")
+    told = [
+        f"{m.label} with {format_short(m.get('params.active'))} of {format_short(m.get('params.total'))} active "
+        f"({format_share(m.get('params.active'), m.get('params.total'))})"
+        for m in sparse[:MOST_NAMES]
+    ]
+    if len(sparse) > MOST_NAMES:
+        told.append(f"{len(sparse) - MOST_NAMES} more")
+    ending = {0: "; none is dense", 1: "; the other one is dense"}.get(dense, f"; the other {dense} are dense")
+    return Sentence("Dense or sparse", f"Sparse: {join_words(told)}{ending}.")
+
+
+def count_need(model: ReportModel, context: int) -> int | None:
+    """Bytes of weights as stored, and of the cache and state of one sequence; None where either is not known."""
+    weights, cache = model.get("weights.bytes"), model.get(f"kv_cache.bytes_at.{context}")
+    return None if weights is None or cache is None else weights + cache
+
+
+def tell_fit(models: Sequence[ReportModel], context: int) -> Sentence | None:
+    """What fits on one device, weights as stored and one sequence of ``context`` tokens."""
+    needs = [(m, need) for m in models if (need := count_need(m, context)) is not None]
+    if not needs:
+        return None
+    fits = [m for m, need in needs if need <= DEVICE_BYTES]
+    over = sorted(((need, m) for m, need in needs if need > DEVICE_BYTES), key=lambda pair: pair[0])
+    where = f"one {DEVICE_NAME} device (80 × 10⁹ bytes)"
+    what = f"weights as stored and one sequence of {format_count(context)} tokens"
+    if not over:
+        text = f"{_all_fit(fits)} on {where} with {what}."
+    elif not fits:
+        text = f"None fits on {where} with {what}; {over[0][1].label} comes nearest with {_need(over[0][0])}."
+    else:
+        text = f"On {where}, with {what}, {name_models(fits)} {_verb(fits, 'fits', 'fit')}"
+        told = [f"{m.label} ({_need(need)})" for need, m in over[:MOST_NAMES]]
+        told += [f"{len(over) - MOST_NAMES} more"] if len(over) > MOST_NAMES else []
+        text += f"; {join_words(told)} {_verb(over, 'does', 'do')} not."
+    return Sentence("Fit", text)
+
+
+def _all_fit(fits: Sequence[ReportModel]) -> str:
+    return {1: f"{fits[0].label} fits", 2: "Both fit"}.get(len(fits), "All fit")
+
+
+def tell_twins(models: Sequence[ReportModel]) -> Sentence | None:
+    """The pair that is most alike, and all that differs between them; None where no pair is near."""
+    pairs = [(list_differences(a, b), a, b) for a, b in combinations(models, 2) if a.facts["family"] is not None]
+    near = [pair for pair in pairs if len(pair[0]) <= MOST_DIFFERENCES and pair[1].layers]
+    if not near:
+        return None
+    differences, a, b = min(near, key=lambda pair: (len(pair[0]), pair[1].repo_id, pair[2].repo_id))
+    if not differences:
+        return Sentence("Near twins", f"{a.label} and {b.label} have the same architecture and the same sizes.")
+    told = join_words([f"{name} ({_value(x)} and {_value(y)})" for name, x, y in differences])
+    return Sentence("Near twins", f"{a.label} and {b.label} differ only in {told}.")
+
+
+def list_differences(a: ReportModel, b: ReportModel) -> list[tuple[str, Any, Any]]:
+    """The facts of shape, attention and experts in which two models differ, with both values."""
+    both = [(name, a.get(path), b.get(path)) for name, path in _TWIN_FACTS]
+    return [(name, x, y) for name, x, y in both if x != y]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return format_real(value)
+    return "none" if value is None else str(value)
+
+
+def _need(need: int) -> str:
+    return f"{format_decimal_bytes(need)}, {format_binary_bytes(need)}"
+
+
+def _verb(things: Sequence[object], one: str, many: str) -> str:
+    return one if len(things) == 1 else many
