@@ -80,6 +80,18 @@ def tune_whisper(rng: random.Random, config: Config) -> None:
     maybe(rng, config, max_source_positions=[50, 100], max_target_positions=[20, 48], classifier_proj_size=[16])
 
 
+def tune_mamba(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, state_size=[4, 16], conv_kernel=[2, 4], expand=[1, 2, 3], time_step_rank=["auto", 5])
+
+
+def tune_jamba(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, num_experts=[1, 4], attn_layer_period=[2, 3, 5], mamba_d_conv=[2, 4], mamba_expand=[1, 2])
+    config["attn_layer_offset"] = rng.randrange(config.get("attn_layer_period", 8))
+    maybe(rng, config, num_experts_per_tok=[1, 2], mamba_dt_rank=["auto", 7], mamba_d_state=[4, 16])
+    config["expert_layer_period"] = period = rng.choice([1, 2, 3])
+    config["expert_layer_offset"] = rng.randrange(period)
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -96,6 +108,9 @@ TUNERS: dict[str, Tuner] = {
     "mt5": tune_t5,
     "umt5": tune_t5,
     "whisper": tune_whisper,
+    "mamba": tune_mamba,
+    "falcon_mamba": tune_mamba,
+    "jamba": tune_jamba,
 }
 
 #: DeepSeek-V2 declares null, with which its router fails on the first token.
