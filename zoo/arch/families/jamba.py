@@ -58,6 +58,6 @@ register(
         },
         position="none",
         example="ai21labs/AI21-Jamba-Mini-1.5",
-        about="Seven Mamba layers to one of attention, so the cache grows an eighth as fast; experts in every other layer.",
+        about="Seven Mamba layers to one of attention, which make the cache grow an eighth as fast; many experts.",
     )
 )
