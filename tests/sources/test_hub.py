@@ -11,7 +11,9 @@ from tests.sources.hub_fixtures import LLAMA, QUICK, crawl, crawl_one, hub, kind
 from zoo.errors import HubError
 from zoo.sources.hub import fetch_models
 from zoo.sources.hub_client import HubSettings
-from zoo.sources.selection import Findings, build_selection
+from zoo.sources.hub_crawl import Arrived, Crawler
+from zoo.sources.record import ModelRecord
+from zoo.sources.selection import Findings, Selection, build_selection
 
 __all__ = ["hub"]
 
@@ -108,6 +110,24 @@ class TestRequests:
 
         with pytest.raises(RuntimeError, match="locked"):
             list(fetch_models(build_selection(author="org"), HubSettings(hub.url), known=fail))
+
+    def test_passes_on_what_fails_in_its_thread(self, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise RuntimeError("no memory")
+
+        monkeypatch.setattr("zoo.sources.hub_crawl.HubClient", fail)
+        with pytest.raises(RuntimeError, match="no memory"):
+            crawl(hub, author="org")
+
+    def test_passes_on_first_what_came_before_a_failure(self) -> None:
+        crawler = Crawler(Selection(), QUICK, Findings())
+        arrived = Arrived(ModelRecord("org/a", "hub"), fetched=False)
+        for event in (arrived, RuntimeError("no memory"), arrived):
+            crawler._events.put(event)
+        assert crawler.next_events() == [arrived]
+        with pytest.raises(RuntimeError, match="no memory"):
+            crawler.next_events()
+        crawler._loop.close()
 
 
 class TestSelections:
@@ -292,6 +312,11 @@ class TestRecords:
     def test_a_config_over_five_megabytes_is_too_large(self, hub: HubServer, filler: bytes) -> None:
         hub.add("org/a", b'{"a": [' + filler * (5_000_001 // len(filler) + 1) + b'"e"]}')
         assert kind_of(crawl_one(hub, author="org", settings=HubSettings(""))) == "too_large"
+
+    def test_a_length_over_five_megabytes_is_not_even_read(self, hub: HubServer) -> None:
+        hub.add("org/a", LLAMA)
+        hub.break_next("resolve-cache", "body", value=b"x" * 5_000_001)
+        assert kind_of(crawl_one(hub, author="org")) == "too_large"
 
     def test_odd_items_of_a_listing_are_counted_and_passed_over(self, hub: HubServer) -> None:
         hub.add("org/a", LLAMA, downloads="many", tags=[1, "license:mit"], safetensors=[1], likes=-1, createdAt="late")

@@ -143,6 +143,11 @@ class TestRateLimit:
         record = crawl_one(hub, "org/a", settings=replace(QUICK, max_backoff=0.02))
         assert record.problem == ("failed", "the Hub refuses: too many requests (429) (asked 8 times)")
 
+    def test_needs_no_limits_to_be_told(self, hub: HubServer) -> None:
+        hub.quota.clear()
+        hub.add("org/a", LLAMA)
+        assert crawl_one(hub, "org/a").config == LLAMA
+
     def test_heeds_retry_after(self, hub: HubServer) -> None:
         hub.add("org/a", LLAMA)
         hub.retry_after = "1"
@@ -206,7 +211,7 @@ class TestProbe:
             probe(replace(QUICK, endpoint=hub.url))
 
     def test_the_usual_patience_is_under_ten_seconds(self) -> None:
-        assert HubSettings("").probe_timeout <= 9
+        assert HubSettings("").probe_timeout <= 8
 
 
 class TestSettings:
@@ -236,7 +241,9 @@ class TestSettings:
         with pytest.raises(HubError, match="HF_HUB_OFFLINE is set"):
             read_settings()
 
-    @pytest.mark.parametrize("endpoint", ["huggingface.co", "ftp://huggingface.co", "https://"])
+    @pytest.mark.parametrize(
+        "endpoint", ["huggingface.co", "ftp://huggingface.co", "https://", "https://huggingface.co:999999"]
+    )
     def test_a_bad_endpoint_is_named(self, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
         monkeypatch.setenv("HF_ENDPOINT", endpoint)
         with pytest.raises(HubError, match="HF_ENDPOINT is no address"):
@@ -246,10 +253,6 @@ class TestSettings:
         settings = HubSettings("https://me:secret@mirror.example/hf")
         assert settings.shown_endpoint == "https://mirror.example/hf"
         assert "secret" not in repr(settings)
-
-    def test_a_bad_port_is_an_origin_of_its_own(self) -> None:
-        with pytest.raises(HubError, match="cannot be reached"):
-            probe(replace(QUICK, endpoint="http://127.0.0.1:99999999"))
 
 
 def test_an_error_is_described_without_its_address() -> None:

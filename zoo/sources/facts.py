@@ -75,10 +75,8 @@ def list_files(item: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset(name for name in names if isinstance(name, str))
 
 
-def describe_configless(files: frozenset[str] | None) -> str:
+def describe_configless(files: frozenset[str]) -> str:
     """One sentence: why there is no ``config.json`` at the root of a repository that holds ``files``."""
-    if files is None:
-        return "no config.json at its root"
     for pattern, kind in _KINDS:
         ending = pattern.removeprefix("*")
         if pattern in files or (ending != pattern and any(name.endswith(ending) for name in files)):

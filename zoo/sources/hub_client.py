@@ -43,7 +43,7 @@ class HubSettings:
     backoff: float = 0.5  #: pause before the second attempt; doubles up to ``max_backoff``, with jitter
     max_backoff: float = 8.0
     max_wait: float = 310.0  #: longest pause for a rate limit: the Hub's window is 300 s
-    probe_timeout: float = 8.0
+    probe_timeout: float = 6.0  #: the whole decision, start of the program included, stays under 10
 
     @property
     def shown_endpoint(self) -> str:
@@ -226,13 +226,14 @@ def read_settings(*, anonymous: bool = False, jobs: int = 32) -> HubSettings:
     # The library reads its environment once, when it is imported: a later HF_ENDPOINT counts, too.
     endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
     settings = HubSettings(endpoint, get_token() if implicit else None, jobs=jobs)
-    if read_origin(settings.endpoint)[0] not in {"http", "https"} or not read_origin(settings.endpoint)[1]:
+    scheme, host, port = read_origin(endpoint)
+    if scheme not in {"http", "https"} or not host or port < 0:
         raise HubError(f"HF_ENDPOINT is no address: {settings.shown_endpoint} (https://huggingface.co is one)")
     return settings
 
 
 def read_origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of an address: what a token may be sent to."""
+    """Scheme, host and port of an address: what a token may be sent to. A port that is none is -1."""
     parts = urlsplit(url)
     try:
         port = parts.port

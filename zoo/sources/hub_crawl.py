@@ -150,14 +150,16 @@ class Crawler:
             task = self._start(self._find_model(repo_id))
             asked.add(task)
             task.add_done_callback(asked.discard)
-        for term in chosen.terms:
-            await (self._find_glob(term) if is_glob(term) else self._find_word(term))
-        if chosen.has_listing:
-            query = {"author": chosen.author, "search": chosen.search}
-            if not await self._walk_listing(query, top=chosen.top):
-                self._findings.unmatched.append(chosen.search or chosen.author or "--all")
-        if asked:
-            await asyncio.wait(asked)
+        try:
+            for term in chosen.terms:
+                await (self._find_glob(term) if is_glob(term) else self._find_word(term))
+            if chosen.has_listing:
+                query = {"author": chosen.author, "search": chosen.search}
+                if not await self._walk_listing(query, top=chosen.top):
+                    self._findings.unmatched.append(chosen.search or chosen.author or "--all")
+        finally:  # a listing that breaks off does not take the named models with it
+            if asked:
+                await asyncio.wait(asked)
 
     async def _find_model(self, repo_id: str) -> None:
         self._put_model(await self._ask_info(repo_id))
