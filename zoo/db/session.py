@@ -82,6 +82,8 @@ def look(url: URL) -> SchemaState:
         SchemaTooNew, DatabaseProblem: as ``zoo.db.migrate.read_state``.
     """
     path = sqlite_path(url)
+    if path is not None and path.is_dir():
+        raise DatabaseProblem(f"{path} is a folder: name a file in it with --db")
     if path is not None and (not path.exists() or path.stat().st_size == 0):
         return "absent"
     engine = make_engine(url)
