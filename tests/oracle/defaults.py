@@ -50,7 +50,12 @@ def main() -> None:
 
 
 def describe_class(cls: Any, shared: dict[str, Any]) -> dict[str, Any]:
-    """Defaults, other names and section types that ``cls`` declares."""
+    """Defaults, other names and section types that ``cls`` declares.
+
+    ``fixed`` are sections of one type whatever the file says, ``filled`` what a missing section holds.
+    """
+    from transformers import PreTrainedConfig
+
     entry: dict[str, Any] = {"defaults": {}}
     for field in dataclasses.fields(cls):
         value = field.default
@@ -69,6 +74,12 @@ def describe_class(cls: Any, shared: dict[str, Any]) -> dict[str, Any]:
         entry["aliases"] = dict(cls.attribute_map)
     if sections := find_sections(cls):
         entry["sections"] = sections
+    specs = getattr(cls, "sub_configs_defaults", None) or {}
+    if fixed := sorted(key for key, spec in specs.items() if issubclass(spec.config_class, PreTrainedConfig)):
+        entry["fixed"] = fixed
+    filled = {key: spec.init_kwargs for key, spec in specs.items() if spec.init_kwargs and is_plain(spec.init_kwargs)}
+    if filled:
+        entry["filled"] = filled
     return entry
 
 

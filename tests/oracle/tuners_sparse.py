@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 Config = dict[str, Any]
@@ -92,6 +93,45 @@ def tune_jamba(rng: random.Random, config: Config) -> None:
     config["expert_layer_offset"] = rng.randrange(period)
 
 
+def section(rng: random.Random, model_type: str) -> Config:
+    """A random small config of ``model_type`` to stand inside another."""
+    return import_module("tests.oracle.vary").vary(model_type, rng.randrange(1000)) | {"model_type": model_type}
+
+
+def nest(rng: random.Random, config: Config, text: list[str], vision: list[str]) -> None:
+    """Sections for a model with a vision tower, now and then missing."""
+    config["text_config"] = section(rng, rng.choice(text))
+    maybe(rng, config["text_config"], 0.3, tie_word_embeddings=[True, False])
+    config["vision_config"] = section(rng, rng.choice(vision))
+    for key in ("text_config", "vision_config"):
+        if rng.random() < 0.1:
+            del config[key]
+        elif rng.random() < 0.2 and config[key]["model_type"] in (text[0], vision[0]):
+            del config[key]["model_type"]
+
+
+def tune_llava(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["llama", "mistral", "qwen2", "gemma"], ["clip_vision_model", "siglip_vision_model", "pixtral"])
+    maybe(rng, config, vision_feature_layer=[-1, -2, [-1, -2], [0, 1, 2]], projector_hidden_act=["gelu"])
+
+
+def tune_mistral3(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["mistral", "ministral3"], ["pixtral"])
+    maybe(rng, config, vision_feature_layer=[-1, [-1, -2]], spatial_merge_size=[1, 2, 3])
+
+
+def tune_gemma3(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["gemma3_text"], ["siglip_vision_model"])
+    maybe(rng, config, num_labels=[3])
+
+
+def tune_tower(rng: random.Random, config: Config) -> None:
+    patch = rng.choice([4, 7, 14])
+    config |= {"patch_size": patch, "image_size": patch * rng.choice([2, 3, 5])}
+    maybe(rng, config, num_channels=[1, 3], projection_dim=[16])
+    config.pop("num_key_value_heads", None)
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -111,6 +151,12 @@ TUNERS: dict[str, Tuner] = {
     "mamba": tune_mamba,
     "falcon_mamba": tune_mamba,
     "jamba": tune_jamba,
+    "clip_vision_model": tune_tower,
+    "siglip_vision_model": tune_tower,
+    "pixtral": tune_tower,
+    "llava": tune_llava,
+    "mistral3": tune_mistral3,
+    "gemma3": tune_gemma3,
 }
 
 #: DeepSeek-V2 declares null, with which its router fails on the first token.

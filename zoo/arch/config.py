@@ -36,6 +36,8 @@ class TypeSpec(NamedTuple):
     defaults: Mapping[str, Any]
     aliases: Mapping[str, tuple[str, ...]]
     sections: Mapping[str, str]
+    fixed: Sequence[str] = ()  #: sections that are of the declared type whatever the file says
+    filled: Mapping[str, Mapping[str, Any]] = {}  # never written to: what a missing section holds
 
 
 @cache
@@ -54,7 +56,8 @@ def find_spec(model_type: str) -> TypeSpec:
     for one, other in entry.get("aliases", {}).items():
         names[one] = (*names.get(one, ()), other)
         names[other] = (*names.get(other, ()), one)
-    return TypeSpec(entry.get("defaults", {}), names, entry.get("sections", {}))
+    sections = (entry.get("sections", {}), entry.get("fixed", ()), entry.get("filled", {}))
+    return TypeSpec(entry.get("defaults", {}), names, *sections)
 
 
 _ABSENT = object()
@@ -162,9 +165,10 @@ class Config:
         value = self.get(key)
         if value is not None and not isinstance(value, Mapping):
             raise UnsupportedError(f"{self.model_type}: {self.path}{key} is not an object")
-        raw: Mapping[str, Any] = value if value is not None else (self.raw if flat else {})
+        missing = self.raw if flat else self.spec.filled.get(key, {})
+        raw: Mapping[str, Any] = missing if value is None else value
         declared = self.spec.sections.get(key)
-        said = raw.get("model_type") if value is not None else None
+        said = None if value is None or key in self.spec.fixed else raw.get("model_type")
         model_type = said if isinstance(said, str) and said else declared
         if model_type is None:
             raise MissingKeyError(self.model_type, f"{self.path}{key}.model_type")

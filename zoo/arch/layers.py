@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from zoo.arch.config import MAX_LAYERS, Config, UnsupportedError
+from zoo.arch.config import MAX_LAYERS, Config, Dim, UnsupportedError
 from zoo.arch.registry import find_architecture
 from zoo.arch.rows import Block, Place, Row
 
@@ -120,7 +120,10 @@ class Section:
         place = p.at(self.name)
         if self.part:
             place = place._replace(part=self.part, stack=self.part)
-        return find_architecture(inner.model_type).body(inner, place)
+        architecture = find_architecture(inner.model_type)
+        if architecture.supported and (reason := architecture.supported(inner)):
+            raise UnsupportedError(f"{inner.model_type}: {reason}")
+        return architecture.body(inner, place)
 
 
 def text_section(key: str = "text_config", name: str = "language_model", *, flat: bool = False) -> Section:
@@ -136,6 +139,24 @@ def open_section(c: Config, key: str, *, flat: bool = False) -> Config:
     inner = c.section(key, flat=flat)
     inner.dims = find_architecture(inner.model_type).dims
     return inner
+
+
+@dataclass(frozen=True)
+class Resized:
+    """Blocks that see other sizes than the rest of the model: more KV heads in sliding layers, a wider input."""
+
+    dims: Mapping[str, Dim]
+    blocks: tuple[Block, ...]
+
+    def __call__(self, c: Config, p: Place) -> Iterable[Row]:
+        inner = Config(c.raw, c.model_type, {**c.dims, **self.dims}, parent=c.parent, path=c.path, spec=c.spec)
+        inner.read = c.read
+        for block in self.blocks:
+            yield from block(inner, p)
+
+
+def resized(dims: Mapping[str, Dim], *blocks: Block) -> Resized:
+    return Resized(dims, blocks)
 
 
 def group_layers(kinds: Sequence[str], layers: Sequence[int] | None) -> dict[str, list[int]]:
@@ -156,5 +177,25 @@ def layer_types(otherwise: Kinds) -> Kinds:
 
     def read(c: Config) -> Sequence[str]:
         return otherwise(c) if c.get("layer_types") is None else c.words("layer_types", c.layers)
+
+    return read
+
+
+#: Older words for kinds of layers, which transformers takes for the newer.
+OLDER_KINDS = {
+    "mamba": "linear_attention",
+    "attention": "full_attention",
+    "deepseek_sparse_attention": "indexed_attention",
+    "qwen_sparse_attention": "indexed_attention",
+}
+
+
+def named_kinds(otherwise: Kinds, key: str = "layer_types") -> Kinds:
+    """What the list ``key`` says, older words replaced by the newer, else what ``otherwise`` works out."""
+
+    def read(c: Config) -> Sequence[str]:
+        if c.get(key) is None:
+            return otherwise(c)
+        return [OLDER_KINDS.get(word, word) for word in c.words(key, c.layers)]
 
     return read

@@ -66,6 +66,7 @@ def encoder_of(positions: RelativePositions) -> Block:
             "block",
             at("layer.0", at("SelfAttention", attention), rms("layer_norm")),
             at("layer.1", *FEED_FORWARD),
+            count="encoder_layers",
             of="encoder",
         ),
         rms("final_layer_norm"),
@@ -82,7 +83,6 @@ def decoder_of(positions: RelativePositions) -> Block:
             at("layer.0", at("SelfAttention", Attention(PROJECTIONS, extra=(positions,))), rms("layer_norm")),
             at("layer.1", at("EncDecAttention", CrossAttention(PROJECTIONS)), rms("layer_norm")),
             at("layer.2", *FEED_FORWARD),
-            count="decoder_layers",
         ),
         rms("final_layer_norm"),
     )
@@ -92,7 +92,8 @@ T5_DIMS: dict[str, Dim] = {
     "kv_heads": lambda c: c.heads,
     "head_dim": "d_kv",
     "ffn": "d_ff",
-    "decoder_layers": lambda c: c.layers if c["num_decoder_layers"] is None else c.whole("num_decoder_layers"),
+    "layers": lambda c: c.encoder_layers if c["num_decoder_layers"] is None else c.whole("num_decoder_layers"),
+    "encoder_layers": "num_layers",
     "activation": lambda c: str(c["feed_forward_proj"]).rpartition("-")[2],
     "tied": lambda c: True,  # whatever tie_word_embeddings says: the classes force it
 }

@@ -35,6 +35,7 @@ ENCODER = at(
         layer_norm("self_attn_layer_norm"),
         Mlp(width="encoder_ffn"),
         layer_norm("final_layer_norm"),
+        count="encoder_layers",
         of="encoder",
     ),
     layer_norm("layer_norm"),
@@ -51,7 +52,6 @@ DECODER = at(
         layer_norm("encoder_attn_layer_norm"),
         Mlp(),
         layer_norm("final_layer_norm"),
-        count="decoder_layers",
     ),
     layer_norm("layer_norm"),
 )
@@ -60,7 +60,7 @@ DECODER = at(
 def weigh_layers(c: Config, p: Place) -> Iterable[Row]:
     """The weights of a sum over all layers, where the classifier takes one."""
     if c.flag("use_weighted_layer_sum"):
-        yield p.tensor("layer_weights", (c.layers + 1,), "head", "vector")
+        yield p.tensor("layer_weights", (c.encoder_layers + 1,), "head", "vector")
 
 
 def project_sound(c: Config, p: Place) -> Iterable[Row]:
@@ -88,7 +88,8 @@ register(
             "heads": lambda c: c.whole("decoder_attention_heads", least=1),
             "ffn": "decoder_ffn_dim",
             "encoder_ffn": "encoder_ffn_dim",
-            "decoder_layers": "decoder_layers",
+            "layers": "decoder_layers",
+            "encoder_layers": "encoder_layers",
             "sources": "max_source_positions",
             "context": "max_target_positions",
             "activation": lambda c: c.get("activation_function"),
