@@ -167,11 +167,13 @@ class LatentAttention:
 
     bias: Flag = "attention_bias"
     extra: tuple[Block, ...] = ()
+    value: str | None = None  #: the dimension that is the width of a value, where it is not the key v_head_dim
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
         bias = is_on(c, self.bias)
         rank, rope = c.whole("kv_lora_rank", least=1), c.whole("qk_rope_head_dim")
-        nope, v_dim = c.whole("qk_nope_head_dim"), c.whole("v_head_dim", least=1)
+        nope = c.whole("qk_nope_head_dim")
+        v_dim = c.dim(self.value) if self.value else c.whole("v_head_dim", least=1)
         q_rank = c.maybe("q_lora_rank")
         q_width = c.heads * (nope + rope)
         if q_rank is None:

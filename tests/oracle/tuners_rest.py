@@ -1,0 +1,119 @@
+"""Last words on random configs of the less common decoders."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from zoo.arch.config import find_spec
+
+Config = dict[str, Any]
+Tuner = Callable[[random.Random, Config], None]
+
+
+def maybe(rng: random.Random, config: Config, chance: float = 0.6, **choices: list[Any]) -> None:
+    """Set each key to one of its choices, most of the time."""
+    for key, values in choices.items():
+        if rng.random() < chance:
+            config[key] = rng.choice(values)
+
+
+def read(config: Config, key: str) -> Any:
+    """The value, by itself or by default."""
+    return config.get(key, find_spec(config["model_type"]).defaults.get(key))
+
+
+def some_layers(rng: random.Random, config: Config, key: str, *kinds: str, chance: float = 0.4) -> None:
+    """Spell the kind of each layer out, sometimes."""
+    if rng.random() < chance:
+        config[key] = rng.choices(kinds, k=read(config, "num_hidden_layers"))
+
+
+def tune_ernie_moe(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, moe_num_experts=[4, 6], moe_intermediate_size=[16, 24], moe_num_shared_experts=[0, 1, 2])
+    maybe(rng, config, moe_layer_start_index=[0, 1, 3], moe_layer_end_index=[-1, 2, 4], moe_layer_interval=[1, 2])
+    maybe(rng, config, 0.4, head_dim=[8, 16])
+    config["moe_k"] = rng.choice([1, 2])
+
+
+def tune_deepseek_kin(rng: random.Random, config: Config) -> None:
+    config |= {"num_experts_per_tok": rng.choice([1, 2]), "n_routed_experts": rng.choice([2, 4, 6])}
+    config |= {"n_shared_experts": rng.choice([1, 2]), "n_group": 1, "topk_group": 1}
+    maybe(rng, config, moe_intermediate_size=[16, 24], first_k_dense_replace=[0, 1, 2, 9], head_dim=[8, 16])
+    some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+    if config["model_type"] == "dots1":
+        maybe(rng, config, sliding_window=[16, None], max_window_layers=[0, 2, 9])
+        some_layers(rng, config, "layer_types", "full_attention", "sliding_attention")
+        config["sliding_window"] = config.get("sliding_window") or 32
+
+
+def tune_latent(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, q_lora_rank=[None, 16, 24], kv_lora_rank=[16, 32])
+    maybe(rng, config, qk_rope_head_dim=[8, 16], qk_nope_head_dim=[8, 16], v_head_dim=[8, 24])
+    if config["model_type"] == "glm4_moe_lite":
+        tune_deepseek_kin(rng, config)
+        config.pop("head_dim", None)
+
+
+def tune_mimo(rng: random.Random, config: Config) -> None:
+    config |= {"num_experts_per_tok": rng.choice([1, 2]), "n_routed_experts": rng.choice([2, 4, 6])}
+    maybe(rng, config, moe_intermediate_size=[16, 24], head_dim=[8, 16], v_head_dim=[8, 24], sliding_window_size=[16])
+    some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+    some_layers(rng, config, "layer_types", "full_attention", "sliding_attention")
+    config["n_group"] = 1
+
+
+def tune_longcat(rng: random.Random, config: Config) -> None:
+    config |= {"moe_topk": rng.choice([1, 2]), "n_routed_experts": rng.choice([2, 4, 6])}
+    maybe(rng, config, zero_expert_num=[0, 2, 3], expert_ffn_hidden_size=[16, 24], ffn_hidden_size=[24, 48])
+    maybe(rng, config, qk_rope_head_dim=[8, 16], qk_nope_head_dim=[8, 16], v_head_dim=[8, 24], q_lora_rank=[16, 24])
+    maybe(rng, config, kv_lora_rank=[16, 32], router_bias=[False, True], tie_word_embeddings=[True])
+    config["num_layers"] = rng.choice([1, 2, 3])
+
+
+def tune_kimi(rng: random.Random, config: Config) -> None:
+    tune_latent(rng, config)
+    config |= {rng.choice(["num_experts_per_tok", "num_experts_per_token"]): rng.choice([1, 2])}
+    config |= {rng.choice(["num_experts", "num_local_experts"]): rng.choice([2, 4])}
+    maybe(rng, config, moe_intermediate_size=[16, 24], num_shared_experts=[1, 2], first_k_dense_replace=[0, 2, 9])
+    maybe(rng, config, linear_head_dim=[8, 16], linear_num_heads=[2, 3], linear_conv_kernel_dim=[2, 4])
+    some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+    some_layers(rng, config, "layer_types", "full_attention", "linear_attention")
+    if rng.random() < 0.5:
+        layers = range(1, read(config, "num_hidden_layers") + 1)
+        full = [layer for layer in layers if rng.random() < 0.4]
+        section = {"head_dim": 8, "num_heads": 5, "full_attn_layers": full}
+        section |= {"kda_layers": [layer for layer in layers if layer not in full]}
+        config["linear_attn_config"] = {key: value for key, value in section.items() if rng.random() < 0.9}
+
+
+OWN: dict[str, Tuner] = {
+    "kimi_linear": tune_kimi,
+    "mimo_v2_flash": tune_mimo,
+    "longcat_flash": tune_longcat,
+    "dots1": tune_deepseek_kin,
+    "solar_open": tune_deepseek_kin,
+    "glm4_moe_lite": tune_latent,
+    "minicpm3": tune_latent,
+    "ernie4_5_moe": tune_ernie_moe,
+}
+
+#: Types with nothing of their own to vary.
+PLAIN = ("ernie4_5",)
+
+
+def tune(rng: random.Random, config: Config) -> None:
+    """What all have in common, then what the type has of its own."""
+    config["pad_token_id"] = 0  # the declared one lies beyond the small vocabularies here
+    maybe(rng, config, 0.2, num_labels=[1, 3])
+    if own := OWN.get(config["model_type"]):
+        own(rng, config)
+
+
+TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)
+
+#: Keys whose declared default no model can run with.
+REQUIRED: dict[str, Config] = {
+    "dots1": {"n_shared_experts": 2, "n_routed_experts": 128, "num_experts_per_tok": 6},
+}

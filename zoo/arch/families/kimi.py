@@ -1,0 +1,123 @@
+"""Kimi Linear: delta attention with a state of fixed size in three layers of four, latent attention in the fourth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from zoo.arch.attention import LatentAttention
+from zoo.arch.config import Config, UnsupportedError, check_whole
+from zoo.arch.families.deepseek import DEEPSEEK, MOE_V3, PRE_NORMS
+from zoo.arch.heads import LmHead, causal_heads, decoder
+from zoo.arch.layers import at, by_kind, named_kinds
+from zoo.arch.mlp import GatedMlp
+from zoo.arch.norms import rms
+from zoo.arch.recurrent import depthwise_conv
+from zoo.arch.registry import register
+from zoo.arch.rows import Place, Row
+
+#: Multiply-adds per element of the state and token: decay, read by the key, write, read by the query.
+DELTA_STEPS = 4
+
+
+def linear_section(c: Config) -> Mapping[str, Any]:
+    """``linear_attn_config``, where files of the model's own code keep what concerns the delta layers."""
+    section = c.get("linear_attn_config", {})
+    if not isinstance(section, Mapping):
+        raise UnsupportedError(f"{c.model_type}: linear_attn_config is not an object")
+    return section
+
+
+def read_linear(key: str, older: str) -> Any:
+    """The key of the section, else the newer key beside it."""
+
+    def read(c: Config) -> int:
+        section = linear_section(c)
+        if older in section:
+            return check_whole(section[older], f"{c.model_type}: linear_attn_config.{older}", 1)
+        return c.whole(key, least=1)
+
+    return read
+
+
+def kimi_kinds(c: Config) -> Sequence[str]:
+    """The layers that the section lists, counted from 1; without lists, full attention from layer 4 on in each fourth."""
+    section = linear_section(c)
+    if "full_attn_layers" not in section or "kda_layers" not in section:
+        return ["full_attention" if layer and layer % 4 == 0 else "linear_attention" for layer in range(c.layers)]
+    kinds = [""] * c.layers
+    for key, kind in (("full_attn_layers", "full_attention"), ("kda_layers", "linear_attention")):
+        for number in section[key] if isinstance(section[key], list) else [None]:
+            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= c.layers:
+                raise UnsupportedError(f"{c.model_type}: linear_attn_config.{key} is not a list of layers from 1 on")
+            kinds[number - 1] = kind
+    if "" in kinds:
+        raise UnsupportedError(f"{c.model_type}: linear_attn_config does not say what layer {kinds.index('') + 1} is")
+    return kinds
+
+
+def dense_first(c: Config) -> Sequence[str]:
+    dense = min(check_whole(c.get("first_k_dense_replace", 1), f"{c.model_type}: first_k_dense_replace"), c.layers)
+    return ["dense"] * dense + ["sparse"] * (c.layers - dense)
+
+
+def delta_attention(c: Config, p: Place) -> Iterable[Row]:
+    """Kimi delta attention (arXiv:2510.26692): a delta rule that forgets by channel.
+
+    State per sequence: heads x head_dim x head_dim, kept in float32, and the last kernel - 1 inputs of a convolution
+    over queries, keys and values.
+    """
+    heads, width, kernel = c.linear_heads, c.linear_head_dim, c.linear_kernel
+    inner = heads * width
+    for name in ("q_proj", "k_proj", "v_proj"):
+        yield from p.linear(name, c.hidden, inner, "recurrent")
+    yield from depthwise_conv(p, "conv1d", 3 * inner, kernel, False)
+    gate = p.at("forget_gate")
+    yield from gate.linear("f_a_proj", c.hidden, width, "recurrent")
+    yield from gate.linear("f_b_proj", width, inner, "recurrent")
+    yield gate.tensor("dt_bias", (inner,), "recurrent", "vector")
+    yield gate.tensor("A_log", (1, 1, heads, 1), "recurrent", "vector")
+    yield from p.linear("b_proj", c.hidden, heads, "recurrent")
+    yield from p.linear("g_a_proj", c.hidden, width, "recurrent")
+    yield from p.linear("g_b_proj", width, inner, "recurrent")
+    yield from rms("o_norm", "linear_head_dim")(c, p)
+    yield from p.linear("o_proj", inner, c.hidden, "recurrent")
+    yield p.state("conv", fixed=3 * inner * (kernel - 1))
+    state = heads * width * width
+    yield p.state("linear", fixed=state, flops_per_token=2 * DELTA_STEPS * state, dtype="float32")
+
+
+def refuse_other_code(c: Config) -> str | None:
+    """Switches of later models under the same name, which the class does not have."""
+    later = ("mla_use_output_gate", "routed_expert_hidden_size", "attn_res_block_size")
+    found = next((key for key in later if c.raw.get(key)), None)
+    if linear_section(c).get("use_full_rank_gate"):
+        found = "linear_attn_config.use_full_rank_gate"
+    return found and f"{found} is set, which only the code in the model's own repository follows"
+
+
+register(
+    decoder(
+        "kimi_linear",
+        "KimiLinear",
+        "Kimi",
+        at(
+            "self_attn",
+            by_kind(named_kinds(kimi_kinds), full_attention=LatentAttention(), linear_attention=delta_attention),
+        ),
+        at("mlp", by_kind(named_kinds(dense_first, "mlp_layer_types"), dense=GatedMlp(), sparse=MOE_V3)),
+        *PRE_NORMS,
+        heads=causal_heads("KimiLinear", lm=LmHead(tie_of=lambda c: False), sequence=None, tokens=None),
+        dims={
+            **DEEPSEEK,
+            "experts": "num_local_experts",
+            "linear_heads": read_linear("linear_num_heads", "num_heads"),
+            "linear_head_dim": read_linear("linear_head_dim", "head_dim"),
+            "linear_kernel": read_linear("linear_conv_kernel_dim", "short_conv_kernel_size"),
+        },
+        position="none",
+        supported=refuse_other_code,
+        example="moonshotai/Kimi-Linear-48B-A3B-Instruct",
+        about="A cache that grows only in every fourth layer, and there by a latent; the head is never tied.",
+    ),
+)
