@@ -163,6 +163,7 @@ class TestOutcome:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Summary]:
     """Runs a sync into ``run.store``, sentences into ``run.said``."""
+    monkeypatch.setattr("zoo.sources.hub._PROBE_PAUSE", 0.01)
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)

@@ -47,6 +47,7 @@ class Output(NamedTuple):
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Output]:
     """Runs ``zoo sync`` with a database of its own."""
     monkeypatch.setattr(zoo.cli, "COMMANDS", ("sync",))
+    monkeypatch.setattr("zoo.sources.hub._PROBE_PAUSE", 0.01)
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")

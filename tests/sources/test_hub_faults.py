@@ -158,6 +158,10 @@ class TestRateLimit:
 
 
 class TestProbe:
+    @pytest.fixture(autouse=True)
+    def _hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("zoo.sources.hub._PROBE_PAUSE", 0.01)
+
     def test_a_hub_that_answers_is_good(self, hub: HubServer) -> None:
         probe(replace(QUICK, endpoint=hub.url))
         assert hub.count("^/api/models$") == 1
@@ -191,7 +195,7 @@ class TestProbe:
         hub.break_next("", kind, times=99, value=value)
         began = time.monotonic()
         with pytest.raises(HubError, match=f"cannot be reached at {hub.url}: {said}"):
-            probe(replace(QUICK, endpoint=hub.url, probe_timeout=1.5))
+            probe(replace(QUICK, endpoint=hub.url, probe_timeout=1.0))
         assert time.monotonic() - began < 2.5
 
     def test_a_closed_port_is_refused_at_once(self) -> None:

@@ -30,6 +30,7 @@ from zoo.sources.selection import Findings, Selection
 Known = Callable[[Sequence[str]], Mapping[str, str]]
 
 _PROBE_TRIES = 3
+_PROBE_PAUSE = 0.3  #: seconds between them
 
 
 def fetch_models(
@@ -117,7 +118,7 @@ def _probe_until(settings: HubSettings) -> str | HubError | None:
     reason: str | None = None
     for number in range(_PROBE_TRIES):
         if number:
-            time.sleep(0.3)
+            time.sleep(_PROBE_PAUSE)
         try:
             reason = _probe_once(settings)
         except HubError as error:
