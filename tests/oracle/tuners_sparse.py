@@ -132,6 +132,46 @@ def tune_tower(rng: random.Random, config: Config) -> None:
     config.pop("num_key_value_heads", None)
 
 
+def tune_qwen_vl(rng: random.Random, config: Config) -> None:
+    kind = config["model_type"]
+    text = section(rng, f"{kind}_text")
+    heads = rng.choice([1, 2])
+    vision = {"depth": rng.randint(1, 3), "num_heads": heads, "patch_size": rng.choice([7, 14])}
+    maybe(rng, vision, spatial_merge_size=[1, 2], temporal_patch_size=[1, 2], in_channels=[1, 3])
+    if kind == "qwen2_vl":
+        vision |= {"embed_dim": 16 * heads, "hidden_size": rng.choice([32, 48]), "mlp_ratio": rng.choice([2, 4])}
+    else:
+        vision |= {"hidden_size": 16 * heads, "out_hidden_size": 32, "intermediate_size": rng.choice([24, 40])}
+    maybe(rng, vision, 0.3, model_type=[kind, f"{kind}_vision"])
+    if rng.random() < 0.9:
+        config["vision_config"] = vision
+    if rng.random() < 0.4:
+        config |= {key: value for key, value in text.items() if key != "model_type"}
+    else:
+        maybe(rng, text, 0.3, tie_word_embeddings=[True, False])
+        config["text_config"] = text
+
+
+def tune_llama4_text(rng: random.Random, config: Config) -> None:
+    config["num_hidden_layers"] = layers = config.get("num_hidden_layers", 5)
+    maybe(rng, config, num_local_experts=[2, 4], num_experts_per_tok=[1, 2], intermediate_size_mlp=[40, 64])
+    maybe(rng, config, 0.4, interleave_moe_layer_step=[1, 2, 3], moe_layers=[[], [0], [1, 3]])
+    maybe(rng, config, 0.4, no_rope_layers=[[], [rng.choice([0, 1]) for _ in range(layers)]])
+    maybe(rng, config, 0.4, no_rope_layer_interval=[1, 2, 4], attention_chunk_size=[16, 64])
+    if rng.random() < 0.2:
+        config["layer_types"] = [rng.choice(["chunked_attention", "full_attention"]) for _ in range(layers)]
+
+
+def tune_llama4(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["llama4_text"], ["llama4_vision_model"])
+    config |= REQUIRED["llama4"]
+
+
+def tune_llama4_vision(rng: random.Random, config: Config) -> None:
+    tune_tower(rng, config)
+    maybe(rng, config, projector_input_dim=[16, 24], projector_output_dim=[16, 24], vision_output_dim=[40])
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -157,7 +197,16 @@ TUNERS: dict[str, Tuner] = {
     "llava": tune_llava,
     "mistral3": tune_mistral3,
     "gemma3": tune_gemma3,
+    "qwen2_vl": tune_qwen_vl,
+    "qwen2_5_vl": tune_qwen_vl,
+    "llama4": tune_llama4,
+    "llama4_text": tune_llama4_text,
+    "llama4_vision_model": tune_llama4_vision,
 }
 
-#: DeepSeek-V2 declares null, with which its router fails on the first token.
-REQUIRED: dict[str, Config] = {"deepseek_v2": {"num_experts_per_tok": 6}}
+#: DeepSeek-V2 declares null, with which its router fails on the first token; the class that transformers maps Llama 4
+#: to first takes only the text section.
+REQUIRED: dict[str, Config] = {
+    "deepseek_v2": {"num_experts_per_tok": 6},
+    "llama4": {"architectures": ["Llama4ForConditionalGeneration"]},
+}
