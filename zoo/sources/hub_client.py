@@ -277,4 +277,6 @@ def describe_error(error: BaseException) -> str:
         "InvalidURL": "not an address",
     }
     name = type(error).__name__
+    if name.endswith("Timeout"):
+        return "no answer in time"
     return names.get(name) or (f"{name}: {error}" if name in {"TooManyRedirects", "UnsupportedProtocol"} else name)
