@@ -85,7 +85,7 @@ def _sync_instead(request: SyncRequest, store: Store, advance: Advance, say: Say
     header = read_header()
     summary = Summary("snapshot", instead_of_hub=reason)
     say(f"WARNING: {reason}.")
-    say(f"Loading the snapshot of {header.date} that comes with zoo instead: {header.note}")
+    say(f"Loading the snapshot of {header.date} that comes with zoo instead: what the Hub says of a model is that old.")
     if options := request.selection.need_hub():
         summary.notes.append(f"{' and '.join(options)} can be answered by the Hub only and was left out")
     return _sync_local(replace(request, source="snapshot"), store, advance, summary)

@@ -43,7 +43,7 @@ class HubSettings:
     backoff: float = 0.5  #: pause before the second attempt; doubles up to ``max_backoff``, with jitter
     max_backoff: float = 8.0
     max_wait: float = 310.0  #: longest pause for a rate limit: the Hub's window is 300 s
-    probe_timeout: float = 6.0  #: the whole decision, start of the program included, stays under 10
+    probe_timeout: float = 5.0  #: the whole decision, start of the program included, stays under 10
 
     @property
     def shown_endpoint(self) -> str:
