@@ -88,7 +88,100 @@ def tune_kimi(rng: random.Random, config: Config) -> None:
         config["linear_attn_config"] = {key: value for key, value in section.items() if rng.random() < 0.9}
 
 
+def tune_windows(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, sliding_window=[16, 32], head_dim=[8, 16, 24])
+    some_layers(rng, config, "layer_types", "full_attention", "sliding_attention")
+
+
+def tune_head_dim(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.4, head_dim=[8, 16, 24])
+
+
+def tune_diffllama(rng: random.Random, config: Config) -> None:
+    config["num_key_value_heads"] = 2
+    maybe(rng, config, 0.4, head_dim=[8, 16, 24])
+
+
+def tune_internlm(rng: random.Random, config: Config) -> None:
+    bias = rng.random() < 0.5
+    config |= {rng.choice(["qkv_bias", "attention_bias"]): bias, rng.choice(["bias", "mlp_bias"]): bias}
+    for one, other in (("qkv_bias", "attention_bias"), ("bias", "mlp_bias")):
+        if one in config:
+            config.pop(other, None)
+
+
+def tune_doge(rng: random.Random, config: Config) -> None:
+    config["num_experts_per_tok"] = rng.choice([1, 4])
+    maybe(rng, config, num_experts=[16, 30, 64], sliding_window=[16], is_moe=[True])
+    tune_head_dim(rng, config)
+
+
+def tune_jetmoe(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, num_local_experts=[2, 4], kv_channels=[8, 16], num_key_value_heads=[1, 2, 4])
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    config.pop("num_attention_heads", None)
+
+
+def tune_granite_moe(rng: random.Random, config: Config) -> None:
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    maybe(rng, config, num_local_experts=[2, 4], shared_intermediate_size=[0, 16, 24])
+    if config["model_type"].endswith("swa"):
+        tune_windows(rng, config)
+
+
+def tune_mixture(rng: random.Random, config: Config) -> None:
+    """The keys of most mixtures, where the type has them."""
+    choices: dict[str, list[Any]] = {
+        "num_experts": [4, 6, 8],
+        "moe_intermediate_size": [16, 24],
+        "shared_expert_intermediate_size": [16, 40],
+        "num_shared_experts": [1, 2],
+        "num_dense_layers": [0, 1, 3],
+        "first_k_dense_replace": [0, 1, 2],
+        "decoder_sparse_step": [1, 2],
+        "mlp_only_layers": [None, [], [0], [1, 2]],
+        "global_attn_every_n_layers": [1, 2, 3],
+        "sliding_window_pattern": [1, 2, 3],
+        "prefix_dense_sliding_window_pattern": [1, 2],
+        "prefix_dense_intermediate_size": [None, 40],
+        "sliding_window": [16, 32],
+        "head_dim": [8, 16, 24],
+    }
+    known = {**find_spec(config["model_type"]).defaults, "head_dim": None}
+    maybe(rng, config, **{key: values for key, values in choices.items() if key in known})
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    for key in ("n_group", "topk_group"):
+        if key in known:
+            config[key] = 1
+    if "mlp_layer_types" in known:
+        some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+    if "layer_types" in known:
+        some_layers(rng, config, "layer_types", "full_attention", "sliding_attention")
+    if config["model_type"] == "cohere2_moe" and rng.random() < 0.5:
+        config["first_k_dense_replace"] = rng.choice([0, 1])
+
+
+def tune_hunyuan(rng: random.Random, config: Config) -> None:
+    top = rng.choice([1, 2])
+    config["moe_topk"] = [top] * read(config, "num_hidden_layers") if rng.random() < 0.5 else top
+    config["head_dim"] = rng.choice([8, 16])
+    maybe(rng, config, 1.0, num_experts=[2, 4])
+
+
 OWN: dict[str, Tuner] = {
+    "granitemoeshared": tune_granite_moe,
+    "granitemoe_swa": tune_granite_moe,
+    "hunyuan_v1_moe": tune_hunyuan,
+    **dict.fromkeys(("flex_olmo", "exaone_moe", "hy_v3", "afmoe", "flint", "kolibri1", "mellum"), tune_mixture),
+    **dict.fromkeys(("beam", "cohere2_moe"), tune_mixture),
+    "granite_swa": tune_windows,
+    "cwm": tune_windows,
+    "vaultgemma": tune_windows,
+    "nanochat": tune_head_dim,
+    "diffllama": tune_diffllama,
+    "internlm3": tune_internlm,
+    "doge": tune_doge,
+    "jetmoe": tune_jetmoe,
     "kimi_linear": tune_kimi,
     "mimo_v2_flash": tune_mimo,
     "longcat_flash": tune_longcat,
@@ -100,7 +193,7 @@ OWN: dict[str, Tuner] = {
 }
 
 #: Types with nothing of their own to vary.
-PLAIN = ("ernie4_5",)
+PLAIN = ("ernie4_5", "iquestcoder", "hyperclovax", "jais2", "bitnet")
 
 
 def tune(rng: random.Random, config: Config) -> None:
@@ -115,5 +208,6 @@ TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)
 
 #: Keys whose declared default no model can run with.
 REQUIRED: dict[str, Config] = {
+    "hunyuan_v1_moe": {"head_dim": 128},
     "dots1": {"n_shared_experts": 2, "n_routed_experts": 128, "num_experts_per_tok": 6},
 }

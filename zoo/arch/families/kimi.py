@@ -41,7 +41,7 @@ def read_linear(key: str, older: str) -> Any:
 
 
 def kimi_kinds(c: Config) -> Sequence[str]:
-    """The layers that the section lists, counted from 1; without lists, full attention from layer 4 on in each fourth."""
+    """The layers that the section lists, counted from 1; without lists, full attention in layers 4, 8 and so on."""
     section = linear_section(c)
     if "full_attn_layers" not in section or "kda_layers" not in section:
         return ["full_attention" if layer and layer % 4 == 0 else "linear_attention" for layer in range(c.layers)]
