@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from zoo.errors import BadInput, NoMatch
 
-
-class ModelRow(Protocol):
-    """A model as the database gives it."""
-
-    @property
-    def repo_id(self) -> str: ...
-    @property
-    def config(self) -> Mapping[str, Any]: ...
-    @property
-    def analysis(self) -> Mapping[str, Any] | None: ...
-    @property
-    def row(self) -> Mapping[str, Any]: ...
+if TYPE_CHECKING:
+    from zoo.db.rows import ModelRow
 
 
 @dataclass(frozen=True, slots=True)

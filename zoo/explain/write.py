@@ -1,0 +1,142 @@
+"""An explanation as Markdown and as LaTeX. Text of the config is escaped for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from zoo.explain.arithmetic import Arithmetic
+from zoo.explain.keys import USES, KeyFact
+from zoo.explain.prose import (
+    describe_verdict,
+    list_not_counted,
+    list_sizes,
+    list_splits,
+    list_totals,
+    title_step,
+)
+from zoo.text import clean_text
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "θ": r"$\theta$",
+    "×": r"$\times$",
+    "−": "--",
+    "–": "--",
+    "…": r"\dots{}",
+} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
+
+
+class Explanation(NamedTuple):
+    """All that ``zoo explain`` says. ``sums`` is None where the config cannot be counted: ``reason`` says why."""
+
+    repo_id: str
+    keys: Sequence[KeyFact]
+    sums: Arithmetic | None
+    reason: str | None
+    reported: Mapping[str, Any]
+
+
+def escape_markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", clean_text(text).replace("\n", " "))
+
+
+def escape_latex(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in clean_text(text).replace("\n", " "))
+
+
+def write_markdown(said: Explanation) -> str:
+    """The explanation as Markdown with tables."""
+    lines = [f"# {escape_markdown(said.repo_id)}", "", "## Every key of its config", ""]
+    for group, facts in group_facts(said.keys):
+        lines += [f"### {group.capitalize()}", "", "| key | value | what it is | what it changes | read by zoo |"]
+        lines.append("| --- | --- | --- | --- | --- |")
+        for fact in facts:
+            cells = (fact.path, fact.text, fact.meaning, fact.changes, USES[fact.use])
+            lines.append(f"| {' | '.join(escape_markdown(cell) for cell in cells)} |")
+        lines.append("")
+    lines += ["## Its parameters, step by step", ""]
+    if said.sums is None:
+        return "\n".join([*lines, f"Not counted: {escape_markdown(said.reason or '')}.", ""])
+    return "\n".join([*lines, *write_sums_markdown(said.sums, said.reported), ""])
+
+
+def write_sums_markdown(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("| symbol | value | meaning |", "| --- | ---: | --- |")
+    for letter, value, meaning in sums.legend:
+        yield f"| {escape_markdown(letter)} | {value:,} | {escape_markdown(meaning)} |"
+    yield from (
+        "",
+        "| tensors | in symbols | in numbers | elements | sum so far |",
+        "| --- | --- | --- | ---: | ---: |",
+    )
+    for step in sums.steps:
+        cells = (title_step(step), step.product.text, step.product.numbers, f"{step.elements:,}", f"{step.running:,}")
+        yield f"| {' | '.join(escape_markdown(cell) for cell in cells)} |"
+    for title, rows in (("Total", list_totals(sums)), ("Split", list_splits(sums)), ("Size", list_sizes(sums))):
+        yield from ("", f"### {title}", "", "| | |", "| --- | ---: |")
+        yield from (f"| {escape_markdown(label)} | {escape_markdown(value)} |" for label, value in rows)
+    yield from ("", escape_markdown(describe_verdict(sums, reported)), "", "### What does not count, and why", "")
+    yield from (f"- {escape_markdown(said)}" for said in list_not_counted(sums))
+
+
+def write_latex(said: Explanation) -> str:
+    """The explanation as a LaTeX document that needs amsmath and nothing else."""
+    lines = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\begin{document}"]
+    lines.append(rf"\section*{{{escape_latex(said.repo_id)}}}")
+    for group, facts in group_facts(said.keys):
+        lines += [rf"\subsection*{{{group.capitalize()}}}", r"\begin{description}"]
+        for fact in facts:
+            name = rf"\item[\texttt{{{escape_latex(fact.path)}}}] \texttt{{{escape_latex(fact.text)}}}"
+            lines.append(f"{name} {escape_latex(fact.meaning)} Changes: {escape_latex(fact.changes)}.")
+        lines.append(r"\end{description}")
+    lines.append(r"\subsection*{Parameters, step by step}")
+    if said.sums is None:
+        lines.append(f"Not counted: {escape_latex(said.reason or '')}.")
+    else:
+        lines += write_sums_latex(said.sums, said.reported)
+    return "\n".join([*lines, r"\end{document}", ""])
+
+
+def write_sums_latex(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterator[str]:
+    yield r"\begin{itemize}"
+    for letter, latex, value, meaning in zip_legend(sums):
+        yield rf"\item ${latex} = {write_number(value)}$: {escape_latex(meaning)}% {letter}"
+    yield r"\end{itemize}"
+    for step in sums.steps:
+        product = step.product
+        numbers = product.numbers.replace(",", "{,}").replace("×", r"\times")
+        yield rf"\paragraph{{{escape_latex(title_step(step))}}}"
+        yield r"\begin{align*}"
+        yield rf"{product.latex} &= {numbers} = {write_number(product.value)} \\"
+        yield rf"\text{{sum so far}} &= {write_number(step.running)}"
+        yield r"\end{align*}"
+    for rows in (list_totals(sums), list_splits(sums), list_sizes(sums)):
+        yield r"\noindent\begin{tabular}{lr}"
+        yield from (rf"{escape_latex(label)} & {escape_latex(value)} \\" for label, value in rows)
+        yield r"\end{tabular}\par\medskip"
+    yield escape_latex(describe_verdict(sums, reported))
+    yield from (r"\subsection*{What does not count, and why}", r"\begin{itemize}")
+    yield from (rf"\item {escape_latex(said)}" for said in list_not_counted(sums))
+    yield r"\end{itemize}"
+
+
+def zip_legend(sums: Arithmetic) -> Iterator[tuple[str, str, int, str]]:
+    from zoo.explain.symbols import write_letter
+
+    for letter, value, meaning in sums.legend:
+        yield letter, write_letter(letter), value, meaning
+
+
+def write_number(value: int) -> str:
+    return f"{value:,}".replace(",", "{,}")
+
+
+def group_facts(facts: Iterable[KeyFact]) -> list[tuple[str, list[KeyFact]]]:
+    """Facts by group, in the order of the groups."""
+    return [(group, list(members)) for group, members in groupby(facts, key=lambda fact: fact.group)]
