@@ -7,12 +7,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, text
 
 from tests.postgres import Server
 from tests.records import NOW
+from zoo.db.engine import make_engine, resolve_url
+from zoo.db.migrate import read_state
 from zoo.db.session import open_engine
 from zoo.db.store import DatabaseStore
+from zoo.db.tables import Base
+from zoo.errors import SchemaTooNew
 from zoo.sources.snapshot import read_snapshot
 
 
@@ -42,12 +46,36 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class SharedDatabase:
+    """One PostgreSQL database for many tests, as making one takes longer than most of them."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.url: str | None = None
+
+    def empty(self) -> str:
+        """Its URL, with all tables and no row; a new one if the last test has changed the schema."""
+        if self.url is None or not remove_rows(self.url):
+            self.url = self.server.create_database()
+            open_engine(self.url, write=True)
+        return self.url
+
+
+def remove_rows(url: str) -> bool:
+    """Leave the tables empty; False when their schema is no longer as it was made."""
+    with make_engine(resolve_url(url), write=True).begin() as connection:
+        try:
+            state = read_state(connection)
+        except SchemaTooNew:
+            return False
+        names = [table.name for table in Base.metadata.sorted_tables if table.name != "setting"]
+        connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY"))
+    return state == "current"
+
+
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: Server) -> str:
-    """Name of a PostgreSQL database with all tables and no row."""
-    url = postgres_server.create_database()
-    open_engine(url, write=True)
-    return str(make_url(url).database)
+def shared_database(postgres_server: Server) -> SharedDatabase:
+    return SharedDatabase(postgres_server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -59,8 +87,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         if made:
             shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return str(path)
-    server: Server = request.getfixturevalue("postgres_server")
-    return server.create_database(request.getfixturevalue("postgres_template")) if made else server.create_database()
+    if made:
+        return str(request.getfixturevalue("shared_database").empty())
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

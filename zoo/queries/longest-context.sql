@@ -3,5 +3,5 @@
 SELECT repo_id, max_context, attention_kind, sliding_window, params_total, kv_bytes_at_128k
 FROM models
 WHERE max_context IS NOT NULL
-ORDER BY max_context DESC, kv_bytes_at_128k, repo_id
+ORDER BY max_context DESC, kv_bytes_at_128k IS NULL, kv_bytes_at_128k, repo_id
 LIMIT 25
