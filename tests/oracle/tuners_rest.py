@@ -168,7 +168,62 @@ def tune_hunyuan(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 1.0, num_experts=[2, 4])
 
 
+def tune_gpt_kin(rng: random.Random, config: Config) -> None:
+    choices: dict[str, list[Any]] = {
+        "dff": [24, 48],
+        "intermediate_multiple_size": [1, 2, 4],
+        "local_attention": [16, 32],
+        "global_attn_every_n_layers": [1, 2, 4],
+        "max_position_embeddings": [16, 34],
+        "n_positions": [16, 34],
+    }
+    known = {**find_spec(config["model_type"]).defaults, "global_attn_every_n_layers": 3}
+    maybe(rng, config, **{key: values for key, values in choices.items() if key in known})
+    for width, heads in (("n_embd", "n_head"), ("d_model", "attention_heads"), ("hidden_size", "num_attention_heads")):
+        if width in known:
+            config[heads] = rng.choice([2, 4])
+            config[width] = 16 * config[heads]
+    if "layer_types" in known:
+        some_layers(rng, config, "layer_types", "full_attention", "sliding_attention")
+
+
+def tune_griffin(rng: random.Random, config: Config) -> None:
+    config["num_attention_heads"] = heads = rng.choice([2, 4])
+    config |= {"hidden_size": 16 * heads, "num_key_value_heads": rng.choice([1, 2, None])}
+    config["block_types"] = rng.choice([["recurrent", "recurrent", "attention"], ["attention"], ["recurrent"]])
+    maybe(rng, config, lru_width=[None, 8 * heads, 24 * heads], conv1d_width=[2, 4])
+
+
+def tune_rwkv(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, attention_hidden_size=[16, 48, None], intermediate_size=[24, None])
+
+
+def tune_lfm(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, num_dense_layers=[0, 1, 9], num_experts=[4, 6], moe_intermediate_size=[16, 24])
+    maybe(rng, config, conv_L_cache=[2, 3, 5], head_dim=[8, 16], sliding_window=[16, 32])
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    config["num_hidden_layers"] = rng.choice([1, 4, 6])
+    if config["model_type"] == "lfm2_moe":
+        maybe(rng, config, 0.3, tie_embedding=[True, False])
+        some_layers(rng, config, "layer_types", "full_attention", "conv", chance=1)
+    else:
+        some_layers(rng, config, "layer_types", "full_attention", "sliding_attention", "conv")
+
+
+def tune_minimax(rng: random.Random, config: Config) -> None:
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    maybe(rng, config, num_local_experts=[2, 4], head_dim=[8, 16], block_size=[8, 16], sliding_window=[16])
+    some_layers(rng, config, "layer_types", "full_attention", "linear_attention")
+
+
 OWN: dict[str, Tuner] = {
+    "lfm2_moe": tune_lfm,
+    "lfm3": tune_lfm,
+    "minimax": tune_minimax,
+    "recurrent_gemma": tune_griffin,
+    "rwkv": tune_rwkv,
+    **dict.fromkeys(("gpt-sw3", "openai-gpt", "ctrl", "xglm", "biogpt"), tune_gpt_kin),
+    **dict.fromkeys(("gpt_neox_japanese", "modernbert-decoder"), tune_gpt_kin),
     "granitemoeshared": tune_granite_moe,
     "granitemoe_swa": tune_granite_moe,
     "hunyuan_v1_moe": tune_hunyuan,
@@ -208,6 +263,7 @@ TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)
 
 #: Keys whose declared default no model can run with.
 REQUIRED: dict[str, Config] = {
+    "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8},
     "hunyuan_v1_moe": {"head_dim": 128},
     "dots1": {"n_shared_experts": 2, "n_routed_experts": 128, "num_experts_per_tok": 6},
 }

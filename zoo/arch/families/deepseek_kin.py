@@ -75,7 +75,7 @@ register(
         *PRE_NORMS,
         heads=causal_heads("Dots1", sequence=None, tokens=None),
         dims=MIXTURE,
-        example="rednote-hilab/dots.llm1.inst",
+        example="rednote-hilab/dots.llm1.base",
         about="DeepSeek-V3's mixture behind multi-head attention with normalised queries and keys.",
     ),
     decoder(

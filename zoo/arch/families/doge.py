@@ -79,7 +79,7 @@ register(
         rms("post_attention_layernorm"),
         residual_gains,
         heads=causal_heads("Doge", tokens=None),
-        example="SmallDoge/Doge-160M",
+        example="SmallDoge/Doge-320M",
         about="Attention that learns which positions to leave out; larger models have 16,384 experts of one neuron.",
     ),
     decoder(

@@ -68,6 +68,7 @@ def granite_swa() -> Architecture:
         at("mlp", GatedMlp(bias="mlp_bias")),
         *PRE_NORMS,
         heads=plain("GraniteSWA"),
+        example="ibm-granite/granite-swash-2b",
         about="Granite with sinks, and three layers that attend to a window of 128 to one with full attention.",
     )
 
@@ -104,7 +105,7 @@ register(
         at("mlp", Mlp(bias=False)),
         final=None,
         heads=plain("NanoChat"),
-        example="nanochat-students/base-d20",
+        example="karpathy/nanochat-d32",
         about="Norms without weights and a plain MLP with squared ReLU: matrices are all that is stored.",
     ),
     decoder(
@@ -128,7 +129,7 @@ register(
         *PRE_NORMS,
         heads=causal_heads("DiffLlama", questions="transformer."),
         supported=refuse_odd_kv_heads,
-        example="kajuma/DiffLlama-375M",
+        example="kajuma/DiffLlama-0.3B-handcut",
         about="Llama's layers in which one attention is taken from another, weighted by what it has learned.",
     ),
     decoder(

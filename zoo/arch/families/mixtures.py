@@ -204,6 +204,7 @@ register(
         *GRANITE_MOE,
         *PRE_NORMS,
         dims=GRANITE,
+        example="ibm-granite/granite-swash-3b-a600m",
         about="Granite's mixture with sinks, and three windows of 128 to one layer of full attention.",
     ),
     mixture(
@@ -294,6 +295,7 @@ register(
         at("mlp", by_kind(flint_mlps, dense=GatedMlp(), sparse=Moe(shared=(shared("shared_expert"),)))),
         *PRE_NORMS,
         dims=EXPERTS | SHARED_WIDTH,
+        example="RecursiveSI/flint",
         about="Sinks, windows of 512 in most layers, 6 of 256 small experts and a shared one.",
     ),
     mixture(
@@ -306,6 +308,7 @@ register(
         rms("post_self_attn_layernorm"),
         rms("post_mlp_layernorm"),
         dims=EXPERTS | SHARED_WIDTH | {"ffn": "moe_intermediate_size"},
+        example="Aleph-Alpha/Kolibri-1",
         about="Experts in every layer, four windows to one layer of full attention, norms before and after each block.",
     ),
     mixture(
@@ -319,7 +322,7 @@ register(
         by_mlp(0, Moe()),
         *PRE_NORMS,
         dims=EXPERTS,
-        example="JetBrains/Mellum2-12B-A2.5B",
+        example="JetBrains/Mellum2-12B-A2.5B-Base",
         about="Qwen3's mixture, with windows in the layers that layer_types names.",
     ),
     mixture(
@@ -332,6 +335,7 @@ register(
         rms("pre_feedforward_layernorm"),
         rms("post_feedforward_layernorm"),
         dims=EXPERTS,
+        example="reflection/Beam-1.0-501B-A23B",
         about="Gated attention with a window of 512 in five layers of six, and DeepSeek-V3's routing.",
     ),
     mixture(
@@ -351,6 +355,7 @@ register(
         final=layer_norm("norm", bias=False),
         dims=EXPERTS | SHARED_COUNT | {"expert_ffn": "intermediate_size", "dense_ffn": read_cohere_dense_width},
         norm="layernorm",
+        example="CohereLabs/command-a-plus-05-2026",
         about="Command R7B's parallel blocks and windows with a mixture of experts.",
     ),
 )
