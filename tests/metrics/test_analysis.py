@@ -115,6 +115,15 @@ def test_a_quantised_config_without_a_dtype_computes_in_the_dtype_of_its_kernels
     assert "bfloat16, in which the kernels of mxfp4 compute" in document["warnings"][0]
 
 
+def test_sizes_that_the_config_leaves_to_the_defaults_of_its_type_are_named() -> None:
+    partial = {key: value for key, value in LLAMA_8B.items() if key not in ("vocab_size", "hidden_size")}
+    warnings = zoo.analyze(partial).warnings
+    assert warnings == ("not in the config, so the default of the type is used: hidden_size, vocab_size",)
+    nested = zoo.analyze({"model_type": "gemma3", "text_config": {"hidden_size": 64}, "torch_dtype": "bfloat16"})
+    assert "text_config.vocab_size" in nested.warnings[0]
+    assert "text_config.hidden_size" not in nested.warnings[0]
+
+
 def test_an_unknown_dtype_gives_no_bytes_but_the_elements_stand() -> None:
     document = zoo.analyze(LLAMA_8B | {"torch_dtype": "posit16"}).as_dict()
     assert document["weights"]["bytes"] is None

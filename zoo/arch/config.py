@@ -91,18 +91,19 @@ class Config:
         self.dims: Mapping[str, Dim] = dims or {}
         self.parent = parent
         self.path = path
-        self.read: dict[str, str] = {}
+        #: the path of each key that was looked up, and where its value is from; shared with the sections
+        self.read: dict[str, str] = parent.read if parent else {}
         self._cache: dict[str, Any] = {}
 
     def _find(self, key: str) -> Any:
         value = self.raw.get(key, _ABSENT)
         if value is not _ABSENT:
-            self.read[key] = "config"
+            self.read[self.path + key] = "config"
             return value
         for other in self.spec.aliases.get(key, ()):
             value = self.raw.get(other, _ABSENT)
             if value is not _ABSENT:
-                self.read[other] = "config"
+                self.read[self.path + other] = "config"
                 return value
         value = self.spec.defaults.get(key, _ABSENT)
         if value is _ABSENT:
@@ -111,7 +112,7 @@ class Config:
                 if value is not _ABSENT:
                     break
         if value is not _ABSENT:
-            self.read[key] = "default"
+            self.read[self.path + key] = "unset" if value is None else "default"
         return value
 
     def __getitem__(self, key: str) -> Any:

@@ -101,6 +101,7 @@ def _analyze_ledger(
     cache = sum_cache(ledger, kv_dtype or dtype, dtype, contexts)
     if cache.cross_elements_per_source_token:
         warnings.append("the cross-attention cache grows with the source and is not in kv_cache.bytes_at")
+    warnings += list_defaults(ledger)
     return Analysis(
         repo_id=repo_id,
         model_type=ledger.architecture.model_type,
@@ -138,6 +139,18 @@ def read_dtype(config: Mapping[str, Any], ledger: Ledger) -> tuple[str | None, l
         dtype = KERNEL_DTYPES[method]
         return dtype, [f"the config declares no dtype: {dtype}, in which the kernels of {method} compute"]
     return "float32", ["the config declares no dtype: float32 is assumed, the default of PyTorch"]
+
+
+def list_defaults(ledger: Ledger) -> list[str]:
+    """One sentence that names the sizes which the config leaves to the defaults of its type; none where it says all."""
+    known = ledger.config.read
+    taken = sorted(key for key, source in known.items() if source == "default" and is_size(key.rpartition(".")[2]))
+    return [f"not in the config, so the default of the type is used: {', '.join(taken)}"] if taken else []
+
+
+def is_size(key: str) -> bool:
+    """Whether a key holds a size that parameters grow with, by its name."""
+    return key.startswith(("n_", "num_", "d_")) or key.endswith(("_size", "_dim", "_rank", "_layers", "_heads"))
 
 
 def weight_sizes(params: Params) -> dict[str, int]:

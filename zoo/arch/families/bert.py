@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoo.arch.attention import Attention, CrossAttention
-from zoo.arch.config import MULTI_HEAD, Config, Dim
+from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError
 from zoo.arch.heads import Embedding, LabelHead
 from zoo.arch.layers import At, at, stack, when
 from zoo.arch.mlp import Mlp
@@ -20,6 +20,15 @@ BERT_DIMS: dict[str, Dim] = {
     "token_types": "type_vocab_size",
     "embedding_width": lambda c: c.hidden,
 }
+
+
+def attends_across(c: Config) -> bool:
+    """Whether a decoder's layers attend to an encoder too; an encoder that says so is one that the class refuses."""
+    if c.flag("add_cross_attention") and not c.flag("is_decoder"):
+        raise UnsupportedError(f"{c.model_type}: add_cross_attention without is_decoder, which the class refuses")
+    return c.flag("add_cross_attention")
+
+
 PROJECTIONS = ("self.query", "self.key", "self.value", "output.dense")
 
 #: Set to be a decoder, the same layers attend to earlier tokens only and keep a cache.
@@ -31,7 +40,7 @@ SELF_ATTENTION = when(
 CROSS_ATTENTION = at("crossattention", CrossAttention(PROJECTIONS, bias=True), layer_norm("output.LayerNorm"))
 BERT_LAYER = (
     at("attention", SELF_ATTENTION, layer_norm("output.LayerNorm")),
-    when("add_cross_attention", CROSS_ATTENTION),
+    when(attends_across, CROSS_ATTENTION),
     Mlp(("intermediate.dense", "output.dense")),
     layer_norm("output.LayerNorm"),
 )
