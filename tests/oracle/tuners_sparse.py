@@ -172,6 +172,30 @@ def tune_llama4_vision(rng: random.Random, config: Config) -> None:
     maybe(rng, config, projector_input_dim=[16, 24], projector_output_dim=[16, 24], vision_output_dim=[40])
 
 
+def tune_sparse(rng: random.Random, config: Config) -> None:
+    experts = "num_experts" if config["model_type"] == "olmoe" else "num_local_experts"
+    config |= {experts: rng.choice([2, 4, 5]), "num_experts_per_tok": rng.choice([1, 2])}
+    maybe(rng, config, 0.4, num_key_value_heads=[None])
+    if config["model_type"] == "minimax_m2":
+        maybe(rng, config, num_key_value_heads=[1, 2], head_dim=[8, 16])
+    if config["model_type"] == "phimoe":
+        maybe(rng, config, sliding_window=[None, 16], num_key_value_heads=[1, 2])
+
+
+def tune_glm_moe(rng: random.Random, config: Config) -> None:
+    tune_deepseek(rng, config)
+    for key in ("q_lora_rank", "kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim", "num_experts"):
+        config.pop(key, None)
+    config["num_key_value_heads"] = rng.choice([1, 2])
+    maybe(rng, config, 0.4, head_dim=[8, 16])
+
+
+def tune_dbrx(rng: random.Random, config: Config) -> None:
+    config.pop("tie_word_embeddings", None)
+    config["attn_config"] = {"rope_theta": 1e4} | rng.choice([{"kv_n_heads": 1}, {"kv_n_heads": 2, "clip_qkv": 8}, {}])
+    maybe(rng, config, ffn_config=[{"ffn_hidden_size": 24, "moe_num_experts": 4, "moe_top_k": 2}, {"moe_top_k": 1}])
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -197,6 +221,12 @@ TUNERS: dict[str, Tuner] = {
     "llava": tune_llava,
     "mistral3": tune_mistral3,
     "gemma3": tune_gemma3,
+    "olmoe": tune_sparse,
+    "phimoe": tune_sparse,
+    "minimax_m2": tune_sparse,
+    "granitemoe": tune_sparse,
+    "glm4_moe": tune_glm_moe,
+    "dbrx": tune_dbrx,
     "qwen2_vl": tune_qwen_vl,
     "qwen2_5_vl": tune_qwen_vl,
     "llama4": tune_llama4,
@@ -205,8 +235,9 @@ TUNERS: dict[str, Tuner] = {
 }
 
 #: DeepSeek-V2 declares null, with which its router fails on the first token; the class that transformers maps Llama 4
-#: to first takes only the text section.
+#: to first takes only the text section; DBRX reads a base of its rotary positions that its config does not declare.
 REQUIRED: dict[str, Config] = {
     "deepseek_v2": {"num_experts_per_tok": 6},
     "llama4": {"architectures": ["Llama4ForConditionalGeneration"]},
+    "dbrx": {"attn_config": {"rope_theta": 10000.0}},
 }

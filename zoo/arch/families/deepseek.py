@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from zoo.arch.attention import LatentAttention
 from zoo.arch.config import Config, Dim
@@ -42,29 +43,29 @@ PRE_NORMS = (rms("input_layernorm"), rms("post_attention_layernorm"))
 LAYER_V3 = (ATTENTION, at("mlp", by_kind(dense_first, dense=GatedMlp(), sparse=MOE_V3)), *PRE_NORMS)
 
 
-def next_token_layers(c: Config, p: Place) -> Iterable[Row]:
-    """The layers that predict further tokens (MTP, arXiv:2412.19437, section 2.2), stored after the last layer.
+@dataclass(frozen=True)
+class FinalNormAndMtp:
+    """The final norm, and after the last layer those that predict further tokens (MTP, arXiv:2412.19437, section 2.2).
 
-    Each is a sparse layer behind a projection of two normalised inputs. Checkpoints repeat the input embedding and
+    Each is a sparse ``layer`` behind a projection of two normalised inputs. Checkpoints repeat the input embedding and
     the output head in each (``embed_tokens``, ``shared_head.head``); these are the main model's and are left out.
     """
-    count = c.maybe("num_nextn_predict_layers") or 0
-    if count == 0:
-        return
-    place = p._replace(prefix=f"{p.prefix}layers.{{}}.", layers=range(c.layers, c.layers + count), role="mtp")
-    norms = (rms("enorm"), rms("hnorm"), at("shared_head", rms("norm")))
-    blocks: tuple[Block, ...] = (ATTENTION, at("mlp", MOE_V3), *PRE_NORMS, *norms)
-    for block in blocks:
-        for row in block(c, place):
-            if isinstance(row, Tensor):  # what these layers cache is no part of the model's own cache
-                yield row._replace(role="mtp")
-    yield from place.linear("eh_proj", 2 * c.hidden, c.hidden, "other")
 
+    layer: tuple[Block, ...]
 
-def final_norm_and_mtp(c: Config, p: Place) -> Iterable[Row]:
-    """What stands after the layers."""
-    yield from rms("norm")(c, p)
-    yield from next_token_layers(c, p)
+    def __call__(self, c: Config, p: Place) -> Iterable[Row]:
+        yield from rms("norm")(c, p)
+        count = c.maybe("num_nextn_predict_layers") or 0
+        if count == 0:
+            return
+        place = p._replace(prefix=f"{p.prefix}layers.{{}}.", layers=range(c.layers, c.layers + count), role="mtp")
+        norms = (rms("enorm"), rms("hnorm"), at("shared_head", rms("norm")))
+        blocks: tuple[Block, ...] = (*self.layer, *norms)
+        for block in blocks:
+            for row in block(c, place):
+                if isinstance(row, Tensor):  # what these layers cache is no part of the model's own cache
+                    yield row._replace(role="mtp")
+        yield from place.linear("eh_proj", 2 * c.hidden, c.hidden, "other")
 
 
 register(
@@ -85,7 +86,7 @@ register(
         "DeepseekV3",
         "DeepSeek",
         *LAYER_V3,
-        final=final_norm_and_mtp,
+        final=FinalNormAndMtp((ATTENTION, at("mlp", MOE_V3), *PRE_NORMS)),
         dims=DEEPSEEK,
         example="deepseek-ai/DeepSeek-V3",
         about="DeepSeek-V2 with sigmoid routing balanced by a stored bias, and a layer that predicts a second token.",
