@@ -29,11 +29,11 @@ class Server:
     process: subprocess.Popen[bytes]
     numbers: Iterator[int]
 
-    def create_database(self, template: str = "template1") -> str:
-        """URL of a new database: empty, or a copy of ``template``, to which nothing may be connected."""
+    def create_database(self) -> str:
+        """URL of a new, empty database."""
         name = f"zoo_{next(self.numbers)}"
         with psycopg.connect(host=str(self.folder), user="zoo", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql://zoo@/{name}?host={self.folder}"
 
 

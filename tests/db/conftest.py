@@ -104,14 +104,6 @@ def store(engine: Engine, clock: Clock) -> DatabaseStore:
 
 
 @pytest.fixture(scope="session")
-def snapshot_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with all models of the bundled snapshot: for reading."""
-    path = tmp_path_factory.mktemp("snapshot") / "zoo.sqlite"
-    DatabaseStore(open_engine(str(path), write=True)).save(list(read_snapshot()))
-    return path
-
-
-@pytest.fixture(scope="session")
 def snapshot_server(postgres_server: Server) -> str:
     """The same in PostgreSQL."""
     url = postgres_server.create_database()

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
     from zoo.db.readonly import QueryResult
 
-COLUMNS = (
-    "repo_id,family,params_total,params_active,layers,hidden_size,heads,kv_heads,attention_kind,max_context,"
-    "kv_bytes_per_token,weights_bytes,downloads"
-)
+COLUMNS = "repo_id,params_total,params_active,layers,attention_kind,max_context,kv_bytes_per_token,downloads"
 _SORT = "-downloads,repo_id"
 #: Rows of a table for people, unless --limit says otherwise.
 _TABLE_ROWS = 100

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +24,8 @@ Row = Sequence[Any]
 FORMATS = ("table", "csv", "json", "jsonl", "md", "parquet")
 #: Narrowest useful column of text in a table, in characters.
 _NARROW = 10
+#: Characters between two columns.
+_GAP = 2
 
 
 def choose_format(ctx: Context, name: str | None) -> str:
@@ -86,8 +88,10 @@ def replace_file(out: Path) -> Iterator[Path]:
 
 def format_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
     """RFC 4180 with line feeds; null is empty, booleans are true and false."""
+    from zoo.db.export import make_csv_writer
+
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = make_csv_writer(buffer)
     writer.writerow(columns)
     writer.writerows([_spell_bool(value) for value in row] for row in rows)
     return buffer.getvalue()
@@ -155,13 +159,28 @@ def print_table(ctx: Context, columns: Sequence[str], rows: Sequence[Row], out: 
     Where even that does not fit, each row becomes a block of lines. In a file or a pipe nothing is shortened.
     """
     console = ctx.out
-    table = build_table(columns, rows)
-    if out is not None or not console.is_terminal or console.measure(table).maximum <= console.width:
-        write_text(render_table(table), out)
-    elif sum(floor + 2 for floor in find_floors(columns, rows)) > console.width:
+    widths = None if out is not None or not console.is_terminal else fit_widths(columns, rows, console.width)
+    if widths is not None and not widths:
         write_text(format_blocks(columns, rows), None)
     else:
-        console.print(table, soft_wrap=False)
+        write_text(render_table(build_table(columns, rows, widths)), out)
+
+
+def fit_widths(columns: Sequence[str], rows: Sequence[Row], width: int) -> list[int]:
+    """Widths of columns with which a table fits into ``width``; empty when none do. Only text is shortened."""
+    from rich.cells import cell_len
+
+    widths = [
+        max(map(cell_len, (*head.split("\n"), *(_flatten(format_cell(row[index])) for row in rows))))
+        for index, head in enumerate(wrap_heads(columns, rows))
+    ]
+    shrinkable = [index for index, number in enumerate(find_numeric(columns, rows)) if not number]
+    while sum(widths) + _GAP * (len(widths) - 1) > width:
+        widest = max(shrinkable, key=lambda index: widths[index], default=None)
+        if widest is None or widths[widest] <= _NARROW:
+            return []
+        widths[widest] -= 1
+    return widths
 
 
 def render_table(table: Table) -> str:
@@ -174,28 +193,30 @@ def render_table(table: Table) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def build_table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
-    """A rich table: numbers to the right and never shortened, text made harmless."""
+def build_table(columns: Sequence[str], rows: Sequence[Row], widths: Sequence[int] | None = None) -> Table:
+    """A rich table: numbers to the right, text made harmless and shortened to ``widths``."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name, number, floor in zip(columns, find_numeric(columns, rows), find_floors(columns, rows), strict=True):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, _GAP - 1, 0, 0))
+    for index, (head, number) in enumerate(zip(wrap_heads(columns, rows), find_numeric(columns, rows), strict=True)):
         side: Literal["left", "right"] = "right" if number else "left"
-        table.add_column(Text(_flatten(name)), justify=side, no_wrap=True, overflow="ellipsis", min_width=floor)
+        width = widths[index] if widths else None
+        table.add_column(Text(head), justify=side, no_wrap=True, overflow="ellipsis", max_width=width)
     for row in rows:
         table.add_row(*(Text(_flatten(format_cell(value))) for value in row))
     return table
 
 
-def find_floors(columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
-    """The narrowest that each column may become, in characters: a number is shown whole, text in part."""
-    floors = []
-    for index, (name, number) in enumerate(zip(columns, find_numeric(columns, rows), strict=True)):
-        natural = max([len(name), *(len(format_cell(row[index])) for row in rows)])
-        floors.append(natural if number else min(natural, _NARROW))
-    return floors
+def wrap_heads(columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Headings on as many lines as keep them from being wider than what is below them."""
+    heads = []
+    for index, name in enumerate(columns):
+        words = _flatten(name).split(" ")
+        width = max([len(format_cell(row[index])) for row in rows] + [len(word) for word in words])
+        heads.append("\n".join(textwrap.wrap(" ".join(words), width)) or name)
+    return heads
 
 
 def format_blocks(columns: Sequence[str], rows: Sequence[Row]) -> str:

@@ -8,12 +8,15 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Connection, Text, column, select, table
 
 from zoo.db.views import VIEW_COLUMNS
 from zoo.metrics.glossary import METRICS, Kind
+
+if TYPE_CHECKING:
+    from _csv import Writer as CsvWriter
 
 BATCH = 5000
 
@@ -41,9 +44,24 @@ def read_view(connection: Connection, view: str, repo_ids: Collection[str] | Non
             yield rows
 
 
+class _LineFeeds:
+    """Takes rows that end with CR LF and ends them with LF."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self.file = file
+
+    def write(self, row: str) -> int:
+        return self.file.write(row.removesuffix("\r\n") + "\n")
+
+
+def make_csv_writer(file: IO[str]) -> CsvWriter:
+    """RFC 4180, but rows end with LF. Told to end them so, Python would leave a lone CR in a text without quotes."""
+    return csv.writer(_LineFeeds(file), lineterminator="\r\n")
+
+
 def write_csv(view: str, batches: Iterable[Batch], file: IO[str]) -> int:
     """CSV with a header; null is empty, booleans are true and false. Returns the number of rows."""
-    writer = csv.writer(file, lineterminator="\n")
+    writer = make_csv_writer(file)
     writer.writerow(VIEW_COLUMNS[view])
     count = 0
     for batch in batches:
