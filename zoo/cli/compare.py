@@ -87,7 +87,7 @@ def select_subjects(ctx: typer.Context, term: str, top: int | None) -> list[tupl
         for note in chosen.notes:
             ctx.obj.note(note)
     subjects = []
-    for row in chosen.rows:
+    for row in chosen.rows if glob else chosen.rows[:1]:
         problem = row.problem[1] if row.problem else "there is no config"
         document = row.analysis or describe_unsupported({}, row.repo_id, problem).as_dict()
         subjects.append((row.repo_id, Subject(row.repo_id, document, row.row)))
@@ -95,23 +95,31 @@ def select_subjects(ctx: typer.Context, term: str, top: int | None) -> list[tupl
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Side by side where that fits the terminal, else a line for each model and then each model's facts below."""
-    from rich.measure import Measurement
-
-    table = make_comparison(comparison)
-    needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
-    fits = len(comparison.names) <= MOST_COLUMNS and (needed <= console.width or not console.is_terminal)
-    if fits:
-        console.width = max(console.width, needed)
-        console.print(table, soft_wrap=False)
-        return
-    from zoo.cli.tables import print_table
+    """Side by side where that fits the terminal; else the main facts, in a line for each model, or below its name."""
+    from zoo.cli.tables import make_table
     from zoo.explain.comparison import BRIEF
 
-    rows = {row.label: row for rows in comparison.sections.values() for row in rows}
-    shown = [label for label in BRIEF if label in rows]
-    lines = [(name, *(mark_best(rows[label], place) for label in shown)) for place, name in enumerate(comparison.names)]
-    print_table(console, ("model", *shown), lines)
+    if len(comparison.names) <= MOST_COLUMNS and print_fitting(console, make_comparison(comparison)):
+        return
+    rows = {row.path: row for rows in comparison.sections.values() for row in rows}
+    shown = [rows[path] for path in BRIEF if path in rows]
+    lines = [(name, *(mark_best(row, place) for row in shown)) for place, name in enumerate(comparison.names)]
+    if not print_fitting(console, make_table(("", *(row.label for row in shown)), lines)):
+        for name, *texts in lines:
+            facts = [(f"  {row.label}", text) for row, text in zip(shown, texts, strict=True)]
+            console.print(make_table((), [(name, ""), *facts]), soft_wrap=False)
+
+
+def print_fitting(console: Console, table: Table) -> bool:
+    """Print ``table`` if the terminal is wide enough for it; whether it was. A pipe is as wide as need be."""
+    from rich.measure import Measurement
+
+    needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    if console.is_terminal and needed > console.width:
+        return False
+    console.width = max(console.width, needed)
+    console.print(table, soft_wrap=False)
+    return True
 
 
 def mark_best(row: Row, place: int) -> str:

@@ -20,7 +20,8 @@ _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.)")
 #: Parts whose matrices are the attention and feed-forward weights, the body of the model.
 CORE = ("attention", "mlp", "experts", "shared_experts", "router", "recurrent")
 #: In which order factors stand in a product; letters that are not here come after these.
-_ORDER = ("L", "L_e", "L_d", "L_enc", "k", "E", "V", "T", "C", "n_q", "n_kv", "d", "d_v", "F", "F_e", "F_s")
+_LAYERS = ("L", "L_e", "L_d", "L_a", "L_r", "L_enc")
+_ORDER = (*_LAYERS, "k", "E", "V", "T", "C", "n_q", "n_kv", "d", "d_v", "F", "F_e", "F_s")
 
 
 @dataclass(slots=True)

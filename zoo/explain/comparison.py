@@ -36,6 +36,7 @@ class Fact(NamedTuple):
 class Row:
     """A fact of all models. ``values`` are raw, ``texts`` as shown; ``best`` are the columns with the best value."""
 
+    path: str
     label: str
     values: tuple[Any, ...]
     texts: tuple[str, ...]
@@ -129,7 +130,8 @@ SECTIONS: Mapping[str, tuple[Fact, ...]] = {
 }
 #: What the fallback shows of each model on a line of its own.
 BRIEF = (
-    "Total", "Active per token", "Layers", "Hidden size", "Query heads", "KV heads", "Context (tokens)",
+    "params.total", "params.active", "weights.bytes", "kv_cache.bytes_per_token", "shape.layers", "shape.hidden_size",
+    "attention.kv_heads", "shape.max_context",
 )  # fmt: skip
 #: Rows that say nothing when no model has any.
 _OPTIONAL_ZERO = (
@@ -179,7 +181,7 @@ def build_row(fact: Fact, subjects: Sequence[Subject]) -> Row:
         )
     unit, write = choose_writer(fact.kind, values)
     texts = tuple(DASH if value is None else write(value) for value in values)
-    return Row(f"{fact.label}{unit}", values, texts, find_best(values, fact.better))
+    return Row(fact.path, f"{fact.label}{unit}", values, texts, find_best(values, fact.better))
 
 
 def choose_writer(kind: str, values: Sequence[Any]) -> tuple[str, Callable[[Any], str]]:

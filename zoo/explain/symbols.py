@@ -48,6 +48,8 @@ DIMENSIONS = (
 COUNTS = {
     "L_e": "layers with experts",
     "L_d": "layers with a dense feed-forward block",
+    "L_a": "layers with attention",
+    "L_r": "recurrent layers",
     "L_enc": "layers of the encoder",
 }
 #: By key of the config.
@@ -76,7 +78,25 @@ AXES: Mapping[str, tuple[str, ...]] = {
     "shared_experts": ("F_s", "2*F_s", "F_e", "H"),
     "router": ("E", "H"),
     "norm": ("H", "d", "n_q*d", "n_kv*d", "d_v", "r_q", "r_kv", "n_q", "n_kv", "F"),
+    "recurrent": ("H",),
     "head": ("V", "C", "H"),
+}
+#: The letter for the layers that have a part, where not all have it.
+_COUNTED = {
+    "experts": ("L_e",),
+    "router": ("L_e",),
+    "shared_experts": ("L_e",),
+    "mlp": ("L_d",),
+    "attention": ("L_a",),
+    "recurrent": ("L_r",),
+    "norm": ("L_a", "L_r"),
+}
+#: Where sections keep their sizes whose type has no architecture of its own.
+_SECTION_KEYS = {
+    "L": ("depth", "num_hidden_layers"),
+    "H": ("embed_dim", "hidden_size"),
+    "n_q": ("num_heads", "num_attention_heads"),
+    "F": ("intermediate_size",),
 }
 _ANY = ("H", "n_q*d", "F", "3*H", "2*F", "2*H", "4*H", "T", "n_q", "d")
 #: Sides by the name of the module, [outputs, inputs]; tried the other way round too.
@@ -137,18 +157,18 @@ class Sizes:
         self.values: dict[str, int] = {}
         self.symbols: dict[str, Symbol] = {}
         for symbol in DIMENSIONS:
-            self._add(symbol, read_size(c, symbol.source))
+            self.add(symbol, read_size(c, symbol.source))
         for symbol in KEYS:
-            self._add(symbol, c.get(symbol.source))
+            self.add(symbol, c.get(symbol.source))
         if self.values.get("d_v") == self.values.get("d"):
             self.values.pop("d_v", None)
         known = {symbol.source for symbol in DIMENSIONS}
         self.own = [name for name in c.dims if name not in known]
         for name in self.own:
-            self._add(Symbol(name, name, name.replace("_", " ")), read_size(c, name))
+            self.add(Symbol(name, name, name.replace("_", " ")), read_size(c, name))
         self.keys = self._read_keys(c)
 
-    def _add(self, symbol: Symbol, value: object) -> None:
+    def add(self, symbol: Symbol, value: object) -> None:
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             self.values[symbol.text], self.symbols[symbol.text] = value, symbol
 
@@ -236,6 +256,27 @@ def read_size(c: Config, name: str) -> object:
         return None
 
 
+def open_sizes(c: Config, key: str, mark: str) -> Sizes:
+    """The letters of the section ``key``, by its own architecture, else by the usual keys."""
+    try:
+        return Sizes(open_section(c, key), mark)
+    except UnsupportedError:
+        raw = c.raw[key]
+        sizes = Sizes(Config(raw, "", {}), mark)
+        symbols = {symbol.text: symbol for symbol in DIMENSIONS}
+        for letter, keys in _SECTION_KEYS.items():
+            sizes.add(symbols[letter], next((raw[name] for name in keys if name in raw), None))
+        values = sizes.values
+        if "H" in values and "n_q" in values:
+            sizes.add(symbols["d"], values["H"] // values["n_q"])
+            sizes.add(symbols["n_kv"], values["n_q"])
+        return sizes
+
+
+def layers_of(tensors: Iterable[Tensor]) -> set[int]:
+    return {layer for tensor in tensors for layer in tensor.layers or ()}
+
+
 class Namer:
     """Names the sides of every tensor of a ledger."""
 
@@ -244,18 +285,19 @@ class Namer:
         self.sections: dict[str, Sizes] = {}
         for part, (key, mark) in SECTIONS.items():
             if isinstance(ledger.config.raw.get(key), Mapping):
-                try:
-                    self.sections[part] = Sizes(open_section(ledger.config, key), mark)
-                except UnsupportedError:
-                    continue
+                self.sections[part] = open_sizes(ledger.config, key, mark)
         self._count_layers(ledger)
 
     def _count_layers(self, ledger: Ledger) -> None:
         """Letters for the layers with experts, those without, and those of an encoder, where they are not all."""
-        sparse = {layer for t in ledger.parameters if t.part == "experts" for layer in t.layers or ()}
-        dense = {layer for t in ledger.parameters if t.part == "mlp" for layer in t.layers or ()}
-        encoder = {layer for t in ledger.parameters if t.stack == "encoder" for layer in t.layers or ()}
-        counts = {"L_e": len(sparse), "L_d": len(dense) if sparse else 0, "L_enc": len(encoder)}
+        parts = {part: layers_of(t for t in ledger.parameters if t.part == part) for part in AXES}
+        counts = {
+            "L_e": len(parts["experts"]),
+            "L_d": len(parts["mlp"]) if parts["experts"] else 0,
+            "L_a": len(parts["attention"]),
+            "L_r": len(parts["recurrent"]),
+            "L_enc": len(layers_of(t for t in ledger.parameters if t.stack == "encoder")),
+        }
         for letter, count in counts.items():
             if count:
                 self.text.values[letter] = count
@@ -263,10 +305,10 @@ class Namer:
 
     def views(self, tensor: Tensor) -> list[Sizes]:
         """Whose letters to try, in order."""
+        if tensor.part == "projector":
+            return [self.text, *self.sections.values()]
         own = self.sections.get(tensor.part) or self.sections.get(tensor.stack)
-        if own:
-            return [own]
-        return [self.text, *self.sections.values()] if tensor.part == "projector" else [self.text]
+        return [own or self.text]
 
     def name_sides(self, tensor: Tensor) -> list[tuple[Factor, ...]]:
         """The factors of each side of ``tensor``."""
@@ -291,8 +333,12 @@ class Namer:
     def name_count(self, tensor: Tensor, layers: int) -> Factor:
         """The number of layers that have ``tensor``."""
         view = self.views(tensor)[0]
-        names = ["L", "L_e", "L_d", *(name for name in view.own if "layers" in name)]
-        return (view.find(layers, ["L_enc"] if tensor.stack == "encoder" else names) or (number_factor(layers),))[0]
+        names = [name for name in view.own if "layers" in name]
+        if tensor.stack == "encoder":
+            names = ["L_enc"]
+        else:
+            names += _COUNTED.get(tensor.part, ())
+        return (view.find(layers, ["L", *names]) or (number_factor(layers),))[0]
 
     def name_copies(self, tensor: Tensor) -> Factor:
         """The number of tensors of this name in a layer: experts that are not fused."""

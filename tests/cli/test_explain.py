@@ -1,0 +1,88 @@
+"""``zoo explain``: every key, and the count step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cli.calling import Call, call, save, write
+from tests.explain.configs import LLAMA_7B, MIXTRAL
+from tests.records import LLAMA_PARAMS, make_record
+
+__all__ = ["call", "save", "write"]
+
+
+def test_the_count_of_llama_7b_is_explained_to_the_last_parameter(call: Call, write: Any) -> None:
+    lines = [" ".join(line.split()) for line in call("explain", write("c.json", LLAMA_7B)).out.splitlines()]
+    for line in (
+        "Attention, layers 0–31: q_proj, o_proj",
+        "2·L·n_q·d·H = 2 × 32 × 32 × 128 × 4,096 = 1,073,741,824",
+        "3·L·F·H = 3 × 32 × 11,008 × 4,096 = 4,328,521,728",
+        "Attention and feed-forward weights 6,476,005,376",
+        "All but attention and feed-forward weights 262,410,240",
+        "Total 6,738,415,616",
+        "float16, 2 bytes each 13,476,831,232 bytes = 13.48 GB = 12.6 GiB",
+        "sum so far: 6,738,415,616",
+        "num_attention_heads = 32 [memory, compute, quality; the count follows from it]",
+    ):
+        assert line in lines
+    assert any(line.startswith("- Context length: every matrix is applied to each token alone") for line in lines)
+
+
+def test_a_key_that_nobody_documents_is_shown_as_such(call: Call, write: Any) -> None:
+    text = call("explain", write("c.json", LLAMA_7B | {"warp_factor": {"maximum": 9}})).out
+    assert "Not documented" in text
+    assert "warp_factor.maximum = 9  [unknown; not read by zoo]" in text
+
+
+def test_experts_say_what_one_token_passes_through(call: Call, write: Any) -> None:
+    text = call("explain", write("c.json", MIXTRAL)).out
+    assert "a token passes through 2·L·k·F_e·H = 7,516,192,768" in text
+    assert "12,879,925,248 (27.6%)" in text
+
+
+def test_the_explanation_is_json_too(call: Call, save: Callable[..., None]) -> None:
+    save([make_record("acme/tiny")])
+    document = call("explain", "acme/tiny", "--json").document
+    assert document["repo_id"] == "acme/tiny"
+    assert document["check"]["result"] == "exact"
+    sums = document["arithmetic"]
+    assert sums["total"] == sums["steps"][-1]["running_total"] == LLAMA_PARAMS
+    assert sums["attention_and_feed_forward_weights"] + sum(sums["rest"].values()) == LLAMA_PARAMS
+    key = next(key for key in document["keys"] if key["key"] == "hidden_size")
+    assert key["value"] == 64
+    assert key["group"] == "architecture"
+    assert key["read"] == "ledger"
+
+
+def test_the_explanation_is_markdown_too(call: Call, write: Any) -> None:
+    text = call("explain", write("c.json", LLAMA_7B | {"a|b": "*x*"}), "--md").out
+    assert "| Feed\\-forward" not in text
+    assert "| Attention, layers 0–31: q\\_proj, o\\_proj | 2·L·n\\_q·d·H | 2 × 32 × 32 × 128 × 4,096 |" in text
+    assert '| a\\|b | "\\*x\\*" |' in text
+    assert "| Total | 6,738,415,616 |" in text
+
+
+def test_the_explanation_is_latex_too(call: Call, write: Any) -> None:
+    text = call("explain", write("c.json", LLAMA_7B | {"a%b": "\\input{x}"}), "--latex").out
+    assert r"2 \cdot L \cdot n_{q} \cdot d \cdot H &= 2 \times 32 \times 32 \times 128 \times 4{,}096" in text
+    assert r"\texttt{a\%b}" in text
+    assert r"\input{x}" not in text
+    assert text.count(r"\begin{") == text.count(r"\end{")
+    assert text.startswith(r"\documentclass")
+    assert text.endswith("\\end{document}\n")
+
+
+@pytest.mark.parametrize("form", ["", "--md", "--latex", "--json"])
+def test_a_type_that_cannot_be_counted_is_explained_without_a_count(call: Call, write: Any, form: str) -> None:
+    found = call("explain", write("c.json", {"model_type": "eliza", "hidden_size": 4}), *filter(None, [form]))
+    assert found.code == 0
+    assert "eliza' is not known" in found.out.replace("\\_", "_")
+    assert "hidden" in found.out
+
+
+def test_two_forms_at_once_are_wrong_use(call: Call, write: Any) -> None:
+    assert call("explain", write("c.json", LLAMA_7B), "--md", "--latex").code == 2
+    assert call("explain", write("c.json", LLAMA_7B), "--md", "--json").code == 2
