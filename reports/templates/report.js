@@ -49,7 +49,7 @@
     const status = document.createElement("span");
     status.setAttribute("role", "status");
     box.append(label, input, status);
-    document.querySelector("#answer h2").after(box);
+    document.querySelector("#answer .scroll").before(box);
     input.addEventListener("input", () => {
       const wanted = input.value.trim().toLowerCase();
       for (const row of rows) row.hidden = !row.cells[0].title.toLowerCase().includes(wanted);

@@ -61,9 +61,12 @@ def format_share(part: int, whole: int) -> str:
 
 
 def format_factor(larger: int, smaller: int) -> str:
-    """How many times ``larger`` is ``smaller``: ``1.9×``, ``12×``. ``smaller`` must be positive."""
+    """How many times ``larger`` is ``smaller`` (> 0): ``1.9×``, ``12.5×``; to more digits where it is all but once."""
     ratio = Decimal(larger) / Decimal(smaller)
-    return f"{_round(ratio, 2 if ratio < 10 else 3)}×"
+    digits = 3 if ratio >= 10 else 2
+    while ratio != 1 and digits < 12 and Decimal(_round(ratio, digits).replace(",", "")) == 1:
+        digits += 1
+    return f"{_round(ratio, digits)}×"
 
 
 def format_context(tokens: int | None) -> str:

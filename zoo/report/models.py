@@ -138,20 +138,23 @@ def describe_layers(layers: Sequence[Layer]) -> str:
     kinds = Counter(layer.kind for layer in layers)
     if len(runs) <= 4:
         order = ", then ".join(f"{count} {kind}" for kind, count in runs)
+    elif period := find_period(runs):
+        # The first run may begin in the middle: the second round has the whole pattern.
+        order = ", ".join(f"{count} {kind}" for kind, count in runs[period : 2 * period]) + ", repeated"
     else:
-        period = find_period(runs)
-        order = ", ".join(f"{count} {kind}" for kind, count in (runs[:period] if period else kinds.items()))
-        order += ", repeated" if period else ", mixed"
+        order = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ", mixed"
     sparse = sum(layer.sparse for layer in layers)
     return f"{order}; experts in {'all' if sparse == len(layers) else sparse}" if sparse else order
 
 
 def find_period(runs: Sequence[tuple[str, int]]) -> int | None:
-    """The shortest pattern of runs that repeats to the end (where it may break off), or None."""
+    """Length of the shortest pattern of runs that repeats (the first and the last run may be cut off), or None."""
     for period in range(2, len(runs) // 2 + 1):
-        body = runs[: len(runs) - 1]
-        last, expected = runs[-1], runs[(len(runs) - 1) % period]
-        whole = all(run == runs[i % period] for i, run in enumerate(body))
-        if whole and last[0] == expected[0] and last[1] <= expected[1]:
+        pairs = [(runs[i], runs[i + period]) for i in range(len(runs) - period)]
+        same_kinds = all(a[0] == b[0] for a, b in pairs)
+        whole = all(a == b for a, b in pairs[1:-1])
+        first_fits = pairs[0][0][1] <= pairs[0][1][1]
+        last_fits = len(pairs) == 1 or pairs[-1][1][1] <= pairs[-1][0][1]
+        if same_kinds and whole and first_fits and last_fits:
             return period
     return None

@@ -19,8 +19,10 @@ from zoo.report.view import ReportView
 
 Medium = Literal["html", "pdf"]
 
-#: The bundled fonts: family, file, weights.
-FONTS = (("Inter", "inter-latin.woff2", "100 900"), ("Zoo Symbols", "symbols.woff2", "400"))
+#: The bundled fonts: family, file, and the weights that it has (which browsers must be told, and WeasyPrint finds out).
+FONTS = (("Inter", "inter-latin.woff2", "font-weight: 100 900; "), ("Zoo Symbols", "symbols.woff2", ""))
+
+FONT_ADDRESS = "data:font/woff2;base64,"
 
 #: What WeasyPrint cannot start without, by system.
 LIBRARIES = (
@@ -55,18 +57,24 @@ def render_pdf(view: ReportView, templates: Path | None = None) -> bytes:
 
 
 def _load_weasyprint() -> tuple[Any, Any]:
-    """WeasyPrint's HTML class, and a fetcher that opens ``data:`` addresses only: no file, no network."""
+    """WeasyPrint's HTML class, and a fetcher that opens the embedded fonts only: no file, no network."""
     try:
         from weasyprint import HTML
         from weasyprint.urls import URLFetcher
     except OSError as error:
         raise PdfUnavailable(LIBRARIES) from error
 
-    class DataFetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
+    class FontFetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
         def __init__(self) -> None:
             super().__init__(allowed_protocols=("data",), allow_redirects=False)
 
-    return HTML, DataFetcher()
+        def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
+            """Our fonts, and nothing else that may call itself data."""
+            if not url.startswith(FONT_ADDRESS):
+                raise ValueError(f"a report loads nothing: {url[:60]}")
+            return super().fetch(url, headers)
+
+    return HTML, FontFetcher()
 
 
 @contextmanager
@@ -113,19 +121,19 @@ def make_environment(templates: Path) -> Environment:
 
 def join_styles(templates: Path, medium: Medium) -> str:
     """Fonts and style sheets of a medium, one text. A browser gets the print rules too, for printing."""
-    shared = _write_fonts(templates) + _read(templates, "shared.css")
+    shared = _write_fonts(templates, medium) + _read(templates, "shared.css")
     if medium == "pdf":
         return shared + _read(templates, "print.css")
     return f"{shared}{_read(templates, 'screen.css')}@media print {{\n{_read(templates, 'print.css')}}}\n"
 
 
-def _write_fonts(templates: Path) -> str:
+def _write_fonts(templates: Path, medium: Medium) -> str:
     rules = []
-    for family, file, weight in FONTS:
+    for family, file, weights in FONTS:
         data = base64.b64encode((templates / "fonts" / file).read_bytes()).decode("ascii")
         rules.append(
-            f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-display: block; '
-            f'src: url("data:font/woff2;base64,{data}") format("woff2"); }}\n'
+            f'@font-face {{ font-family: "{family}"; {weights if medium == "html" else ""}font-display: block; '
+            f'src: url("{FONT_ADDRESS}{data}") format("woff2"); }}\n'
         )
     return "".join(rules)
 

@@ -128,17 +128,16 @@ def _place_label(frame: Frame, label: str, x: float, y: float, taken: Sequence[B
     """The nearest place around a point that is free; the first one where none is."""
     wide = measure_text(label)
     inside = Box(frame.left, frame.top - 4, WIDTH, frame.bottom)
-    choices = []
-    for reach in range(0, 120, 13):
-        for dx, dy in ((9, 0), (-9 - wide, 0), (-wide / 2, -13), (-wide / 2, 13), (9, -13), (9, 13)):
-            rise = reach if dy > 0 else -reach
-            left, middle = x + dx, y + dy + rise
-            choices.append(Box(left, middle - 7, left + wide, middle + 7))
-            if not dy and reach:
-                choices.append(Box(left, y + reach - 7, left + wide, y + reach + 7))
-    fitting = [b for b in choices if b.left >= inside.left and b.right <= inside.right and b.top >= inside.top]
-    fitting = [b for b in fitting if b.bottom <= inside.bottom] or choices
-    return next((b for b in fitting if not any(b.meets(other) for other in taken)), fitting[0])
+    sides = ((9, 0), (-9 - wide, 6), (-wide / 2, 8), (-wide / 4, 12), (-3 * wide / 4, 12), (40, 20), (-40 - wide, 26))
+    spots = [
+        (abs(rise) + cost, Box(x + dx, y + rise - 7, x + dx + wide, y + rise + 7))
+        for rise in range(-299, 300, 13)
+        for dx, cost in sides
+    ]
+    choices = [box for _, box in sorted(spots)]
+    within = [b for b in choices if b.left >= inside.left and b.right <= inside.right]
+    within = [b for b in within if b.top >= inside.top and b.bottom <= inside.bottom] or choices
+    return next((b for b in within if not any(b.meets(other) for other in taken)), within[0])
 
 
 def _draw_label(dot: Dot, x: float, y: float, box: Box) -> list[Markup]:

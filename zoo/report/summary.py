@@ -180,8 +180,18 @@ def tell_twins(models: Sequence[ReportModel]) -> Sentence | None:
 
 def list_differences(a: ReportModel, b: ReportModel) -> list[tuple[str, Any, Any]]:
     """The facts of shape, attention and experts in which two models differ, with both values."""
-    both = [(name, a.get(path), b.get(path)) for name, path in _TWIN_FACTS]
-    return [(name, x, y) for name, x, y in both if x != y]
+    both = [("head", _name_head(a), _name_head(b))]
+    both += [(name, a.get(path), b.get(path)) for name, path in _TWIN_FACTS]
+    found = [(name, x, y) for name, x, y in both if x != y]
+    if not found and a.get("fingerprint") != b.get("fingerprint"):
+        return [("parameters", a.get("params.total"), b.get("params.total"))]
+    return found
+
+
+def _name_head(model: ReportModel) -> str | None:
+    """What the class is for, without the name of the model: ``ForCausalLM``; none for a bare model."""
+    _, found, task = str(model.get("architecture")).partition("For")
+    return found + task or None
 
 
 def _value(value: Any) -> str:

@@ -21,6 +21,8 @@ from zoo.report.models import ReportModel
 SIDE_BY_SIDE = 4
 #: Beyond this many rows a table is set more closely.
 MANY_ROWS = 12
+#: Longer words may be broken anywhere.
+LONG_WORD = 20
 #: Columns beside the name that fit an upright A4 page.
 MOST_COLUMNS = 7
 
@@ -33,6 +35,11 @@ class Cell:
     sub: str = ""
     sort: str = ""
     numeric: bool = True
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it holds a word that may have to be broken to fit its column."""
+        return any(len(word) > LONG_WORD for word in f"{self.text} {self.sub}".split())
 
 
 @dataclass(frozen=True, slots=True)

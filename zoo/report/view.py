@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from zoo.errors import UsageError
 from zoo.metrics.glossary import METRICS, Metric
 from zoo.report import facts
 from zoo.report.charts import LONGEST, Chart, draw_cache_chart, draw_parts_chart, trace_cache
@@ -359,5 +360,13 @@ def list_glossary() -> tuple[Metric, ...]:
 
 
 def read_moment(epoch: str | None) -> datetime:
-    """The moment of a report: ``SOURCE_DATE_EPOCH`` (seconds) where it is set, else now."""
-    return datetime.now(UTC) if not epoch else datetime.fromtimestamp(int(epoch), UTC)
+    """The moment of a report: ``SOURCE_DATE_EPOCH`` (seconds) where it is set, else now.
+
+    Raises:
+        UsageError: it is set to something that is no whole number of seconds.
+    """
+    if not epoch:
+        return datetime.now(UTC)
+    if not epoch.isdecimal() or len(epoch) > 11:
+        raise UsageError(f"SOURCE_DATE_EPOCH is {epoch!r:.40}: it must be a whole number of seconds")
+    return datetime.fromtimestamp(int(epoch), UTC)
