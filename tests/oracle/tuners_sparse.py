@@ -196,6 +196,49 @@ def tune_dbrx(rng: random.Random, config: Config) -> None:
     maybe(rng, config, ffn_config=[{"ffn_hidden_size": 24, "moe_num_experts": 4, "moe_top_k": 2}, {"moe_top_k": 1}])
 
 
+def tune_mamba2(rng: random.Random, config: Config) -> None:
+    heads, expand = rng.choice([2, 4]), rng.choice([1, 2])
+    config |= {"hidden_size": 32, "expand": expand, "num_heads": heads, "head_dim": 32 * expand // heads}
+    maybe(rng, config, state_size=[4, 16], conv_kernel=[2, 4], n_groups=[1, 2])
+
+
+def tune_bamba(rng: random.Random, config: Config) -> None:
+    config |= {"mamba_expand": rng.choice([1, 2, 4]), "mamba_n_heads": rng.choice([2, 4])}
+    config |= {"hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": rng.choice([1, 2, 4])}
+    maybe(rng, config, mamba_d_state=[4, 16], mamba_d_conv=[2, 4], mamba_n_groups=[1, 2])
+    if config["model_type"] == "bamba":
+        maybe(rng, config, attn_layer_indices=[[0], [1, 2], [], None])
+        config.pop("head_dim", None)
+    else:
+        maybe(rng, config, 1.0, mamba_d_ssm=[None, 48])
+
+
+def tune_nemotron_h(rng: random.Random, config: Config) -> None:
+    length = rng.randint(1, 6)
+    words = ["mamba", "linear_attention", "attention", "full_attention", "mlp", "moe"]
+    spelling = rng.choice(["layers_block_type", "hybrid_override_pattern", None])
+    if spelling == "layers_block_type":
+        config[spelling] = rng.choices(words, k=length)
+    elif spelling:
+        config[spelling] = "".join(rng.choices("ME*-", k=length))
+    config |= {"n_routed_experts": rng.choice([2, 4]), "num_experts_per_tok": rng.choice([1, 2]), "n_group": 1}
+    maybe(rng, config, moe_intermediate_size=[16], moe_latent_size=[8, None], moe_shared_expert_intermediate_size=[24])
+    maybe(rng, config, mamba_num_heads=[2, 4], mamba_head_dim=[8], ssm_state_size=[4], n_groups=[1, 2])
+    maybe(rng, config, 0.2, mamba_n_groups=[1, 2], mamba_d_conv=[2], mamba_conv_bias=[True, False])
+    maybe(rng, config, head_dim=[8, 16])
+
+
+def tune_delta(rng: random.Random, config: Config) -> None:
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    maybe(rng, config, num_experts=[4, 8], moe_intermediate_size=[16], shared_expert_intermediate_size=[24])
+    maybe(rng, config, 0.4, decoder_sparse_step=[1, 2], mlp_only_layers=[[0]], full_attention_interval=[1, 2, 3])
+    maybe(rng, config, linear_num_key_heads=[2], linear_num_value_heads=[2, 4], linear_key_head_dim=[8, 16])
+    maybe(rng, config, linear_value_head_dim=[8, 16], linear_conv_kernel_dim=[2, 4], head_dim=[8, 16])
+    layers = config.get("num_hidden_layers")
+    if layers and rng.random() < 0.3:
+        config["layer_types"] = rng.choices(["linear_attention", "full_attention"], k=layers)
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -221,6 +264,11 @@ TUNERS: dict[str, Tuner] = {
     "llava": tune_llava,
     "mistral3": tune_mistral3,
     "gemma3": tune_gemma3,
+    "mamba2": tune_mamba2,
+    "bamba": tune_bamba,
+    "falcon_h1": tune_bamba,
+    "nemotron_h": tune_nemotron_h,
+    "qwen3_next": tune_delta,
     "olmoe": tune_sparse,
     "phimoe": tune_sparse,
     "minimax_m2": tune_sparse,
