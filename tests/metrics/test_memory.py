@@ -220,3 +220,71 @@ def test_a_cache_whose_windows_are_all_full_has_no_end() -> None:
     some = plan(mistral)
     assert some.find_longest(17 * 10**9, 1) is None
     assert some.find_longest(some.weights + 4095 * 131_072, 1) == 4095
+
+
+WHISPER_TINY: dict[str, Any] = {
+    "model_type": "whisper",
+    "architectures": ["WhisperForConditionalGeneration"],
+    "d_model": 384,
+    "encoder_layers": 4,
+    "decoder_layers": 4,
+    "encoder_attention_heads": 6,
+    "decoder_attention_heads": 6,
+    "encoder_ffn_dim": 1536,
+    "decoder_ffn_dim": 1536,
+    "vocab_size": 51865,
+    "max_source_positions": 1500,
+    "dtype": "float16",
+}
+MAMBA_130M: dict[str, Any] = {
+    "model_type": "mamba",
+    "architectures": ["MambaForCausalLM"],
+    "hidden_size": 768,
+    "num_hidden_layers": 24,
+    "state_size": 16,
+    "conv_kernel": 4,
+    "expand": 2,
+    "vocab_size": 50280,
+    "dtype": "bfloat16",
+}
+
+
+def test_a_source_of_fixed_length_is_state_in_the_type_of_the_cache() -> None:
+    whisper = plan(WHISPER_TINY, kv_dtype="fp8", gpus=2)
+    held = whisper.hold_sequence(10)
+    assert held.state == 4 * 2 * 384 * 1500 // 2
+    assert held.cache == 10 * 4 * 2 * 384 // 2
+
+
+def test_a_state_space_model_keeps_the_same_however_long() -> None:
+    mamba = plan(MAMBA_130M)
+    # Mamba-1: d_inner x (k - 1) of convolution and d_inner x d_state of state, d_inner = 1,536.
+    assert mamba.hold_sequence(1).total == mamba.hold_sequence(10**6).total == 24 * 1536 * (3 + 16) * 2
+    assert mamba.find_longest(10**12, 1) is None
+    assert plan(MAMBA_130M, gpus=2).hold_sequence(1).total == 24 * 1536 * (3 + 16)
+
+
+def test_a_vision_tower_keeps_nothing() -> None:
+    text = analyze(GEMMA3).ledger
+    assert text is not None
+    assert any(state.stack == "vision" for state in text.states)
+    assert plan(GEMMA3).hold_sequence(1).cache == 34 * 2 * 4 * 256 * 2
+
+
+GEMMA3: dict[str, Any] = {
+    "model_type": "gemma3",
+    "architectures": ["Gemma3ForConditionalGeneration"],
+    "dtype": "bfloat16",
+    "text_config": {
+        "model_type": "gemma3_text",
+        "hidden_size": 2560,
+        "intermediate_size": 10240,
+        "num_hidden_layers": 34,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "head_dim": 256,
+        "vocab_size": 262208,
+        "sliding_window": 1024,
+    },
+    "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 1152, "num_hidden_layers": 27},
+}

@@ -21,6 +21,9 @@ from tests.metrics.configs import (
 )
 from zoo.metrics.analysis import analyze
 from zoo.metrics.packing import Packing
+from zoo.metrics.packing_methods import read_scheme
+from zoo.metrics.packing_rules import NotWorkedOutError
+from zoo.metrics.packing_schemes import Linear
 
 LINEAR_8B = 6_979_321_856  #: weights of the linear layers of Llama-3.1-8B, its head apart
 REST_8B = 1_050_939_392
@@ -74,6 +77,7 @@ def test_where_the_dtype_is_open_no_bytes_are_given() -> None:
     packing = pack(config)
     assert packing.bytes is None
     assert "declares no dtype" in packing.warnings[0]
+    assert packing.stored_elements["unknown"] == REST_8B  # the counts do not depend on it
     assert pack(quantized(LLAMA_8B | {"dtype": "float8_e4m3fn"}, quant_method="fp8")).bytes is None
 
 
@@ -247,6 +251,36 @@ def test_fbgemm_scales_each_output_and_never_packs_the_head() -> None:
     assert packing.stored_elements["F8_E4M3"] == LINEAR_8B - 3 * 4096 * 14336
     assert packing.stored_elements["F32"] == 32 * 43008 - (2 * 14336 + 4096)
     assert packing.quantization == "fbgemm-fp8"
+
+
+def test_deepseek_v4_is_stored_as_the_hub_counts_it() -> None:
+    # huggingface.js, parse-safetensors-metadata.spec.ts, deepseek-ai/DeepSeek-V4-Pro: I8 786,381,668,352 packed bytes,
+    # F8_E4M3 23,169,335,296, F8_E8M0 49,150,268,416; 61 layers, 30 of them with an indexer, and one that predicts.
+    settings = {"quant_method": "fp8", "scale_fmt": "ue8m0", "weight_block_size": [128, 128]}
+    scheme = read_scheme(settings, {"model_type": "deepseek_v4", "expert_dtype": "fp4"}, "BF16")
+    each = [("q_a_proj", 1536, 7168), ("q_b_proj", 65536, 1536), ("kv_proj", 512, 7168)]
+    each += [("o_a_proj", 16384, 4096), ("o_b_proj", 7168, 16384)]
+    matrices = [(62, Linear(f"model.layers.0.self_attn.{name}", "attention", o, i, True)) for name, o, i in each]
+    matrices += [(62, Linear("model.layers.0.mlp.shared_experts.up_proj", "shared_experts", 3 * 3072, 7168, True))]
+    indexer = "model.layers.2.self_attn.compressor.indexer"
+    matrices += [(30, Linear(f"{indexer}.q_b_proj", "attention", 8192, 1536, True))]
+    matrices += [(2, Linear("model.layers.61.e_proj", "other", 7168, 7168, True, True))]
+    matrices += [(62 * 384 * 3, Linear("model.layers.0.mlp.experts.0.up_proj", "experts", 3072, 7168, True))]
+    stored: dict[str, int] = {}
+    for copies, linear in matrices:
+        layout = scheme.choose(linear)
+        assert layout is not None
+        for piece in layout(linear.outputs, linear.inputs):
+            stored[piece.dtype] = stored.get(piece.dtype, 0) + copies * piece.elements
+    assert stored == {"I8": 786_381_668_352, "F8_E4M3": 23_169_335_296, "F8_E8M0": 49_150_268_416}
+    for left in ("gate_proj", "scorer.weights_proj"):
+        assert scheme.choose(Linear(f"{indexer}.{left}", "attention", 256, 7168, True)) is None
+
+
+def test_a_tower_under_mlx_is_not_guessed() -> None:
+    scheme = read_scheme({"bits": 4, "group_size": 64}, {}, "BF16")
+    with pytest.raises(NotWorkedOutError, match="tower"):
+        scheme.choose(Linear("vision_tower.layers.0.fc1", "vision", 64, 64, True))
 
 
 def test_modelopt_nvfp4_leaves_what_its_globs_exclude() -> None:

@@ -30,6 +30,7 @@ Q_PROJ = "model.layers.7.self_attn.q_proj"
         (r"re:^model\.layers\.\d+\.self_attn", Q_PROJ),
         (r"re:model\.layers\.[0-9]+\..+proj", Q_PROJ),
         (r"re:.*layers\.[5-8]\.", Q_PROJ),
+        (r"model\.layers\.\d+\.self_attn", Q_PROJ),
         ("model.language_model.layers.7.self_attn", "language_model.model.layers.7.self_attn.q_proj"),
         ("model.layers.7.self_attn", "model.language_model.layers.7.self_attn.q_proj"),
         ("re:vision_tower.*", "model.vision_tower.layers.0.fc1"),

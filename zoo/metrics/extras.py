@@ -7,14 +7,13 @@ stored total can differ from the derived one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from zoo.arch.config import MissingKeyError, UnsupportedError
 from zoo.arch.ledger import Ledger
 from zoo.arch.rows import Tensor
+from zoo.metrics.facts import read_dim
 
 #: Types whose classes once saved a causal mask [context, context] in every layer.
-MASKED_TYPES = ("gpt2", "gpt_neo", "gpt_neox", "gptj", "codegen", "decision_transformer", "imagegpt")
+MASKED_TYPES = ("gpt2", "openai-gpt", "gpt_neo", "gpt_neox", "gptj", "codegen", "decision_transformer", "imagegpt")
 #: Keys that say what part of a head is rotated.
 _ROTARY_SHARES = ("partial_rotary_factor", "rotary_pct")
 
@@ -54,10 +53,17 @@ def find_table(ledger: Ledger) -> Tensor | None:
 
 
 def list_rotary(ledger: Ledger) -> Iterator[tuple[str, int]]:
-    """Rotary frequencies (``inv_freq``), half the rotated width, in every layer."""
-    layers, width = read_dim(ledger, "layers"), find_rotated(ledger)
+    """Rotary frequencies (``inv_freq``), half the rotated width, in every layer.
+
+    Latent attention rotates less than a head; some of its checkpoints (Moonlight, Kimi-K2) hold frequencies for the
+    whole of hidden size / heads all the same.
+    """
+    layers, width = read_dim(ledger.text, "layers"), find_rotated(ledger)
+    hidden, heads = read_dim(ledger.text, "hidden"), read_dim(ledger.text, "heads")
     if ledger.architecture.position == "rope" and layers and width:
         yield "rotary frequencies (inv_freq) in every layer", layers * (width // 2)
+        if any(state.latent for state in ledger.states) and hidden and heads:
+            yield "rotary frequencies (inv_freq) of hidden size / heads in every layer", layers * (hidden // heads // 2)
 
 
 def find_rotated(ledger: Ledger) -> int:
@@ -69,7 +75,7 @@ def find_rotated(ledger: Ledger) -> int:
     explicit = c.get("rotary_dim")
     if type(explicit) is int:
         return explicit
-    head_dim = read_dim(ledger, "head_dim") or 0
+    head_dim = read_dim(ledger.text, "head_dim") or 0
     holders = (c.get("rope_parameters"), c.get("rope_scaling"))
     shares = [c.get(key) for key in _ROTARY_SHARES]
     shares += [one.get(key) for one in holders if isinstance(one, dict) for key in _ROTARY_SHARES]
@@ -79,9 +85,10 @@ def find_rotated(ledger: Ledger) -> int:
 
 def list_masks(ledger: Ledger) -> Iterator[tuple[str, int]]:
     """Causal masks [1, 1, context, context] and the numbers that mask with them, in every layer."""
-    layers, context = read_dim(ledger, "layers"), read_dim(ledger, "context")
+    layers, context = read_dim(ledger.text, "layers"), read_dim(ledger.text, "context")
     if ledger.architecture.model_type in MASKED_TYPES and layers and context:
         yield "causal masks in every layer", layers * context * context
+        yield "causal masks in every second layer", layers // 2 * context * context
         yield "masking values (masked_bias) in every layer", layers
 
 
@@ -94,7 +101,7 @@ def list_positions(ledger: Ledger) -> Iterator[tuple[str, int]]:
 
 def list_heads(ledger: Ledger) -> Iterator[tuple[str, int]]:
     """Parts of pretraining that the named class does not have but that its checkpoints keep."""
-    hidden, heads = read_dim(ledger, "hidden"), read_dim(ledger, "heads")
+    hidden, heads = read_dim(ledger.text, "hidden"), read_dim(ledger.text, "heads")
     names = {tensor.name for tensor in ledger.parameters}
     if ledger.architecture.model_type == "bert" and hidden:
         if not any(".pooler." in name or name.startswith("pooler.") for name in names):
@@ -103,11 +110,3 @@ def list_heads(ledger: Ledger) -> Iterator[tuple[str, int]]:
     buckets = ledger.text.get("relative_attention_num_buckets")
     if ledger.architecture.model_type == "t5" and heads and type(buckets) is int:
         yield "a relative position table in the first cross-attention", buckets * heads
-
-
-def read_dim(ledger: Ledger, name: str) -> Any:
-    """A dimension of the text, or None where its type has none."""
-    try:
-        return ledger.text.dim(name)
-    except (MissingKeyError, UnsupportedError, AttributeError):
-        return None

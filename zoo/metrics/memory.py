@@ -22,7 +22,9 @@ from zoo.arch.rows import State, Tensor
 from zoo.errors import UsageError
 from zoo.metrics.analysis import Analysis
 from zoo.metrics.dtypes import BITS, count_bytes, require_dtype
-from zoo.metrics.sums import TOWERS
+from zoo.metrics.facts import attention_facts
+from zoo.metrics.packing import Packing
+from zoo.metrics.sums import TOWERS, Params
 
 #: Tokens in one block of the cache, and tokens of a prompt that are worked on at once: vLLM's defaults.
 BLOCK_TOKENS = 16
@@ -58,7 +60,8 @@ class Plan:
     ``weights_dtype`` is what the weights are said to be in: a data type, or the quantisation they are stored in.
     """
 
-    analysis: Analysis
+    ledger: Ledger
+    params: Params
     gpus: int
     weights_dtype: str
     weights: int
@@ -130,28 +133,25 @@ def make_plan(
     Raises:
         UsageError: nothing is derived for the model, a data type is unknown or not known of the model, ``gpus`` < 1.
     """
-    ledger, packing = analysis.ledger, analysis.packing
-    if ledger is None or packing is None:
+    ledger, packing, params = analysis.ledger, analysis.packing, analysis.params
+    if ledger is None or packing is None or params is None:
         raise UsageError(f"the sizes of this model are not known: {analysis.reason}")
     if gpus < 1:
         raise UsageError("there must be at least one device")
-    name, size = count_weights(analysis, weights_dtype)
+    name, size = count_weights(packing, params.total, weights_dtype)
     kept = require_dtype(kv_dtype) if kv_dtype else packing.dtype
     if kept is None or packing.dtype is None:
         raise UsageError("the data type of this model's cache is not known: name one with --kv-dtype")
     share = share_weights(ledger, gpus)
     pieces, fixed = collect_states(ledger, kept, packing.dtype, gpus, analysis.attention.get("kv_heads"))
-    return Plan(analysis, gpus, name, ceil(size * share), ceil(size * share * gpus), kept, pieces, fixed)
+    return Plan(ledger, params, gpus, name, ceil(size * share), ceil(size * share * gpus), kept, pieces, fixed)
 
 
-def count_weights(analysis: Analysis, dtype: str | None) -> tuple[str, int]:
-    """What the weights are in, and their bytes: as stored, or all of them in ``dtype``."""
-    packing, params = analysis.packing, analysis.params
-    if packing is None or params is None:
-        raise UsageError(f"the sizes of this model are not known: {analysis.reason}")
+def count_weights(packing: Packing, params: int, dtype: str | None) -> tuple[str, int]:
+    """What the weights are in, and their bytes: as stored, or all ``params`` of them in ``dtype``."""
     if dtype:
         name = require_dtype(dtype)
-        return name, count_bytes(params.total, name)
+        return name, count_bytes(params, name)
     if packing.bytes is None:
         why = f" ({packing.warnings[0]})" if packing.warnings else ""
         raise UsageError(f"the stored size of the weights is not known{why}: name one with --weights-dtype")
@@ -162,7 +162,7 @@ def share_weights(ledger: Ledger, gpus: int) -> Fraction:
     """The share of all parameters that one of ``gpus`` devices holds."""
     if gpus == 1:
         return Fraction(1)
-    kv_heads = read_kv_heads(ledger)
+    kv_heads = attention_facts(ledger)["kv_heads"]
     held = total = Fraction(0)
     for tensor in ledger.parameters:
         total += tensor.stored
@@ -182,14 +182,6 @@ def share_tensor(tensor: Tensor, kv_heads: int | None, gpus: int) -> Fraction:
 def share_heads(heads: int, gpus: int) -> Fraction:
     """Heads are dealt out whole: the share of the device that holds most."""
     return Fraction(ceil(Fraction(heads, gpus)), heads)
-
-
-def read_kv_heads(ledger: Ledger) -> int | None:
-    """KV heads of the text, or None where it has none."""
-    from zoo.metrics.facts import attention_facts
-
-    heads = attention_facts(ledger)["kv_heads"]
-    return int(heads) if heads else None
 
 
 def collect_states(
@@ -227,7 +219,7 @@ def share_state(state: State, kv_heads: int | None, gpus: int) -> Fraction:
 
 def describe_split(plan: Plan) -> list[str]:
     """What there is to say of a split over several devices."""
-    facts = plan.analysis.attention
+    facts = attention_facts(plan.ledger)
     heads, kv_heads, gpus = facts.get("heads"), facts.get("kv_heads"), plan.gpus
     said = []
     if gpus > 1:

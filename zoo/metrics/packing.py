@@ -29,7 +29,9 @@ class Packing:
 
     ``stored_elements`` are the elements of the parameters as a safetensors header lists them, by its data types: packed
     words are one element, scales are counted. ``scale_elements`` are those of them that are no weights (scales, zero
-    points, indices); ``mtp_`` the same for the next-token-prediction layers, which ``bytes`` leaves out.
+    points, indices), ``scalar_elements`` those that are tensors of no dimension; ``mtp_`` the same for the
+    next-token-prediction layers, which ``bytes`` leaves out. ``packed_matrices`` counts what is packed, and
+    ``unbiased_outputs`` the outputs of packed matrices without a bias.
     """
 
     dtype: str | None
@@ -40,6 +42,10 @@ class Packing:
     scale_elements: int = 0
     mtp_stored_elements: Mapping[str, int] = field(default_factory=dict)
     mtp_scale_elements: int = 0
+    scalar_elements: int = 0
+    mtp_scalar_elements: int = 0
+    packed_matrices: int = 0
+    unbiased_outputs: int = 0
 
 
 def pack_weights(config: Mapping[str, Any], ledger: Ledger, params: Params, dtype: str | None) -> Packing:
@@ -53,40 +59,59 @@ def pack_weights(config: Mapping[str, Any], ledger: Ledger, params: Params, dtyp
         return Packing(dtype, count_bytes(params.total, dtype), None, (), {stored: params.total}, 0, extra, 0)
     quantization, text_only = found
     method = name_method(quantization)
+    warnings: tuple[str, ...] = ()
     try:
-        dtype = choose_dtype(config, ledger, dtype)
-        scheme = read_scheme(quantization, config, STORED_AS[dtype])
+        dtype, stored, unsure = choose_dtype(config, ledger, dtype)
+        scheme = read_scheme(quantization, config, stored)
         main, beside = (
-            pack_tensors([t for t in ledger.tensors if t.role == role], scheme, ledger, STORED_AS[dtype], text_only)
+            pack_tensors([t for t in ledger.tensors if t.role == role], scheme, ledger, stored, text_only)
             for role in ("param", "mtp")
         )
     except NotWorkedOutError as error:
         return Packing(dtype, None, method, (f"the bytes of quantisation {method!r:.40} are not worked out: {error}",))
-    return Packing(dtype, main.bytes, scheme.name, (), main.elements, main.scales, beside.elements, beside.scales)
+    if unsure:
+        warnings = (f"the bytes of quantisation {scheme.name!r:.40} are not worked out: {unsure}",)
+    return Packing(
+        dtype,
+        None if unsure else main.bytes,
+        scheme.name,
+        warnings,
+        stored_elements=main.elements,
+        scale_elements=main.scales,
+        mtp_stored_elements=beside.elements,
+        mtp_scale_elements=beside.scales,
+        scalar_elements=main.scalars,
+        mtp_scalar_elements=beside.scalars,
+        packed_matrices=main.matrices,
+        unbiased_outputs=main.unbiased,
+    )
 
 
-def choose_dtype(config: Mapping[str, Any], ledger: Ledger, dtype: str | None) -> str:
+def choose_dtype(config: Mapping[str, Any], ledger: Ledger, dtype: str | None) -> tuple[str | None, str, str]:
     """The dtype of what is not packed: as declared, else the one that the method's kernels take.
 
-    Raises NotWorkedOutError when none is declared and the method takes several, or when it is no type of its own.
+    Beside it the name that safetensors has for it ("unknown" where it is open), and then why it is open.
     """
     sections = (config, ledger.text.raw)
     if not any(isinstance(one.get(key), str) for one in sections for key in ("dtype", "torch_dtype")):
         usual = find_usual_dtype(config)
         if usual is None:
-            raise NotWorkedOutError("the config declares no dtype for what is not packed")
-        return usual
+            return dtype, "unknown", "the config declares no dtype for what is not packed"
+        dtype = usual
     if dtype not in ("float32", "bfloat16", "float16"):
-        raise NotWorkedOutError(f"what is not packed cannot be {dtype or 'of an unknown dtype'}")
-    return dtype
+        return dtype, "unknown", f"what is not packed cannot be {dtype or 'of an unknown dtype'}"
+    return dtype, STORED_AS[dtype], ""
 
 
 @dataclass(slots=True)
 class Sum:
-    """Running sum over tensors: elements by safetensors type, and how many of them are no weights."""
+    """Running sum over tensors: elements by safetensors type, and what :class:`Packing` says of them besides."""
 
     elements: dict[str, int] = field(default_factory=dict)
     scales: int = 0
+    scalars: int = 0
+    matrices: int = 0
+    unbiased: int = 0
 
     def add(self, dtype: str, elements: int) -> None:
         self.elements[dtype] = self.elements.get(dtype, 0) + elements
@@ -101,6 +126,7 @@ def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stor
     total = Sum()
     hidden = ledger.text.dim("hidden")
     transposed = ledger.architecture.model_type in _TRANSPOSED_TYPES
+    biases = {tensor.name for tensor in ledger.tensors if tensor.name.endswith(".bias")}
     for tensor in tensors:
         if not tensor.stored:
             continue
@@ -113,7 +139,9 @@ def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stor
         times = 1 if scheme.by_layer else len(layers)
         for layer in asked:
             for linear, copies in linears:
-                add_linear(total, scheme.choose(place_linear(linear, layer)), linear, copies * times, stored)
+                biased = f"{linear.name}.bias" in biases
+                placed = place_linear(linear._replace(biased=biased), layer)
+                add_linear(total, scheme.choose(placed), placed, copies * times, stored)
     return total
 
 
@@ -124,6 +152,9 @@ def add_linear(total: Sum, layout: Layout | None, linear: Linear, copies: int, s
     for piece in layout(linear.outputs, linear.inputs):
         total.add(piece.dtype, piece.elements * copies)
         total.scales += 0 if piece.packed else piece.elements * copies
+        total.scalars += piece.elements * copies if piece.scalar else 0
+    total.matrices += copies
+    total.unbiased += 0 if linear.biased else linear.outputs * copies
 
 
 def place_linear(linear: Linear, layer: int | None) -> Linear:

@@ -128,9 +128,9 @@ def read_modelopt(q: Mapping[str, Any], stored: str) -> Scheme:
 
 def find_modelopt_layout(algorithm: str) -> tuple[Layout, str]:
     if algorithm == "FP8":
-        return scaled_layout("F8_E4M3", "F32", None, static_input="F32"), "fp8"
+        return scaled_layout("F8_E4M3", "F32", None, static_input="F32", scalars=True), "fp8"
     if algorithm == "NVFP4":
-        return fp4_layout(16, "F8_E4M3", 2), "nvfp4"
+        return fp4_layout(16, "F8_E4M3", 2, scalars=True), "nvfp4"
     raise NotWorkedOutError(f"the layout of quant_algo {algorithm!r:.40} is not known")
 
 

@@ -37,11 +37,15 @@ STORED_AS = {
 
 
 class Piece(NamedTuple):
-    """Elements of one data type; ``packed`` are the weights themselves, the others serve to read them back."""
+    """Elements of one data type; ``packed`` are the weights themselves, the others serve to read them back.
+
+    A ``scalar`` is a tensor of no dimension, which the Hub does not count.
+    """
 
     dtype: str
     elements: int
     packed: bool = False
+    scalar: bool = False
 
 
 #: From (outputs, inputs) of one matrix to what is stored for it.
@@ -55,7 +59,7 @@ def divide_up(number: int, by: int) -> int:
 
 def gptq_layout(bits: int, group: int, scale: str = "F16") -> Layout:
     """qweight I32 [inputs x bits / 32, outputs], qzeros I32 [groups, outputs x bits / 32], scales [groups, outputs],
-    g_idx I32 [inputs]; ``group`` -1 is one group for all inputs."""
+    g_idx I32 [inputs]; ``group`` -1 is one group for all inputs. A bias of zeros, which AutoGPTQ adds, is left out."""
 
     def lay_out(outputs: int, inputs: int) -> tuple[Piece, ...]:
         groups = 1 if group == -1 else divide_up(inputs, group)
@@ -103,16 +107,19 @@ def bnb_8bit_layout(outputs: int, inputs: int) -> tuple[Piece, ...]:
     return Piece("I8", outputs * inputs, True), Piece("F32", outputs), Piece("U8", 1)
 
 
-def scaled_layout(dtype: str, scale: str, block: tuple[int, int] | None, *, static_input: str | None = None) -> Layout:
+def scaled_layout(
+    dtype: str, scale: str, block: tuple[int, int] | None, *, static_input: str | None = None, scalars: bool = False
+) -> Layout:
     """One byte a weight, a scale of type ``scale`` for each ``block`` [outputs, inputs] of it, or one for all.
 
-    ``static_input`` is the type of one more number, the scale of the activations.
+    ``static_input`` is the type of one more number, the scale of the activations. With ``scalars``, numbers that stand
+    alone are tensors of no dimension.
     """
 
     def lay_out(outputs: int, inputs: int) -> tuple[Piece, ...]:
         scales = 1 if block is None else divide_up(outputs, block[0]) * divide_up(inputs, block[1])
-        pieces = (Piece(dtype, outputs * inputs, True), Piece(scale, scales))
-        return (*pieces, Piece(static_input, 1)) if static_input else pieces
+        pieces = (Piece(dtype, outputs * inputs, True), Piece(scale, scales, scalar=scalars and block is None))
+        return (*pieces, Piece(static_input, 1, scalar=scalars)) if static_input else pieces
 
     return lay_out
 
@@ -152,15 +159,17 @@ def int_packed_layout(bits: int, group: int | None, scale: str, *, symmetric: bo
     return lay_out
 
 
-def fp4_layout(block: int, scale: str, globals_: int) -> Layout:
-    """Two weights a byte, one scale of one byte for each ``block`` of inputs, and ``globals_`` F32 numbers.
+def fp4_layout(block: int, scale: str, globals_: int, *, scalars: bool = False, dtype: str = "U8") -> Layout:
+    """Two weights a byte of ``dtype``, a scale of one byte for each ``block`` of inputs, and ``globals_`` F32 numbers.
+
+    With ``scalars`` these are tensors of no dimension.
 
     NVFP4: blocks of 16, F8_E4M3 scales, a second scale for all and one for the activations. MXFP4: blocks of 32, scales
     that are powers of two (one byte).
     """
 
     def lay_out(outputs: int, inputs: int) -> tuple[Piece, ...]:
-        pieces = (Piece("U8", outputs * divide_up(inputs, 2), True), Piece(scale, outputs * divide_up(inputs, block)))
-        return (*pieces, Piece("F32", globals_)) if globals_ else pieces
+        pieces = (Piece(dtype, outputs * divide_up(inputs, 2), True), Piece(scale, outputs * divide_up(inputs, block)))
+        return (*pieces, Piece("F32", globals_, scalar=scalars)) if globals_ else pieces
 
     return lay_out

@@ -165,23 +165,37 @@ def read_bitsandbytes(q: Mapping[str, Any]) -> Scheme:
     return Scheme(f"bitsandbytes-{name}", choose, rules.by_layer)
 
 
+#: By the stored counts of DeepSeek-V4-Pro: 23,169,335,296 elements of F8_E4M3 are all its other matrices.
+_LEFT_BY_DEEPSEEK_V4 = (
+    "compressor.kv_proj",
+    "compressor.gate_proj",
+    "indexer.kv_proj",
+    "indexer.gate_proj",
+    "weights_proj",
+)
+
+
 def read_fp8(q: Mapping[str, Any], config: Mapping[str, Any]) -> Scheme:
     """Fine-grained FP8: a scale (``weight_scale_inv``) for each ``weight_block_size``, or one for each matrix.
 
-    Scales are F32, also those rounded to powers of two (``scale_fmt`` "ue8m0") of DeepSeek-V3; DeepSeek-V4 stores them
-    in one byte and, with ``expert_dtype`` "fp4", its experts as MXFP4. ``static`` activations have a scale each. The
-    matrix that joins the two inputs of a next-token-prediction layer is not packed.
+    Scales are F32, also those rounded to powers of two (``scale_fmt`` "ue8m0") of DeepSeek-V3. DeepSeek-V4 stores them
+    in one byte, with ``expert_dtype`` "fp4" its experts as MXFP4, and leaves its compressors as they are. ``static``
+    activations have a scale each. The matrix that joins the two inputs of V3's next-token-prediction layer is not
+    packed.
     """
+    fourth = str(config.get("model_type")).startswith("deepseek_v4")
     block = read_block(q.get("weight_block_size"))
     static = "F32" if q.get("activation_scheme") == "static" else None
     scale = read_scale_type(q, config)
     layout = scaled_layout("F8_E4M3", scale, block, static_input=static)
-    experts = fp4_layout(32, "F8_E8M0", 0) if config.get("expert_dtype") == "fp4" else layout
+    experts = fp4_layout(32, "F8_E8M0", 0, dtype="I8") if config.get("expert_dtype") == "fp4" else layout
     listed = q.get("modules_to_not_convert", q.get("ignored_layers"))
     choose_listed, rules = skip_listed(listed, layout)
+    left = read_rules(_LEFT_BY_DEEPSEEK_V4 if fourth else None)
 
     def choose(linear: Linear) -> Layout | None:
-        if (linear.extra and linear.part == "other") or choose_listed(linear) is None:
+        joins = linear.extra and linear.part == "other" and not fourth
+        if joins or choose_listed(linear) is None or left.match(linear.name):
             return None
         return experts if linear.part == "experts" else layout
 

@@ -22,6 +22,7 @@ class Linear(NamedTuple):
     inputs: int
     in_layers: bool  #: stands in a numbered layer
     extra: bool = False  #: belongs to a next-token-prediction layer
+    biased: bool = False  #: has a bias of its own
 
 
 class Scheme(NamedTuple):

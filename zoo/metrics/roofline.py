@@ -15,11 +15,9 @@ def bound_decode(plan: Plan, device: Device, tokens: int, batch: int) -> float |
     touch more), the cache and state of every sequence, and computes; the slower of reading and computing counts.
     None for a model that does not decode token by token.
     """
-    ledger, params = plan.analysis.ledger, plan.analysis.params
-    if ledger is None or params is None or not params.total:
-        return None
-    work = sum_flops(ledger, [tokens]).decode_at[str(tokens)]
-    if work is None:
+    params = plan.params
+    work = sum_flops(plan.ledger, [tokens]).decode_at[str(tokens)]
+    if work is None or not params.total:
         return None
     used = plan.weights * params.active_non_embedding / params.total
     reading = (used + batch * plan.hold_sequence(tokens).total) / device.bandwidth
@@ -31,14 +29,13 @@ def bound_decode(plan: Plan, device: Device, tokens: int, batch: int) -> float |
 def bound_prefill(plan: Plan, device: Device, tokens: int) -> float | None:
     """The least seconds that a prompt of ``tokens`` takes: its FLOPs at peak; None where no peak is published."""
     peak = find_peak(plan, device)
-    if plan.analysis.ledger is None or not peak:
+    if not peak:
         return None
-    return sum_flops(plan.analysis.ledger, [tokens]).prefill_at[str(tokens)] / plan.gpus / peak
+    return sum_flops(plan.ledger, [tokens]).prefill_at[str(tokens)] / plan.gpus / peak
 
 
 def find_peak(plan: Plan, device: Device) -> float | None:
     """The best dense throughput of the device in a type no narrower than the stored weights, in operations a second."""
-    params = plan.analysis.params
-    stored = 8 * plan.weights_all / params.total if params and params.total else 0
+    stored = 8 * plan.weights_all / plan.params.total if plan.params.total else 0
     fitting = [rate for dtype, rate in device.flops.items() if BITS[dtype] >= min(stored, 16) - 1]
     return max(fitting, default=None)
