@@ -216,7 +216,59 @@ def tune_minimax(rng: random.Random, config: Config) -> None:
     some_layers(rng, config, "layer_types", "full_attention", "linear_attention")
 
 
+def tune_granite_hybrid(rng: random.Random, config: Config) -> None:
+    tune_granite_moe(rng, config)
+    config["hidden_size"] = 32 * rng.choice([2, 3])
+    config["mamba_n_heads"] = rng.choice([2, 4, 8])
+    config["num_attention_heads"], config["num_key_value_heads"] = 4, rng.choice([1, 2, 4])
+    maybe(rng, config, num_local_experts=[0, 2, 4], mamba_n_groups=[1, 2], mamba_d_state=[8, 16], mamba_d_conv=[2, 4])
+    if config["num_experts_per_tok"] == 2 and config.get("num_local_experts") == 0:
+        config["num_experts_per_tok"] = 0
+    key = rng.choice(["layer_types", "layers_block_type"])
+    some_layers(rng, config, key, *rng.choice([("mamba", "attention"), ("linear_attention", "full_attention")]))
+
+
+def tune_zamba(rng: random.Random, config: Config) -> None:
+    config["num_attention_heads"], config["num_key_value_heads"] = 4, rng.choice([1, 2, 4])
+    config["hidden_size"] = 32 * rng.choice([1, 2, 3])
+    config["n_mamba_heads"] = rng.choice([1, 2, 4])
+    maybe(rng, config, mamba_d_state=[8, 16], mamba_d_conv=[2, 4], mamba_expand=[1, 2])
+    if config["model_type"] == "zamba":
+        config["num_hidden_layers"] = rng.choice([8, 10])
+        maybe(rng, config, attn_layer_period=[2, 3], attn_layer_offset=[0, 1], mamba_dt_rank=["auto", 3])
+        maybe(rng, config, 0.3, attention_head_dim=[8], attention_hidden_size=[2 * config["hidden_size"]])
+        some_layers(rng, config, "layers_block_type", "linear_attention", "mamba", "hybrid")
+    else:
+        maybe(rng, config, num_mem_blocks=[1, 2, 3], adapter_rank=[4, 8], intermediate_size=[24, None])
+        maybe(rng, config, mamba_ngroups=[1, 2])
+        if rng.random() < 0.8:
+            config["num_hidden_layers"] = rng.choice([3, 7, 10])
+            some_layers(rng, config, "layers_block_type", "mamba", "hybrid", chance=1)
+        else:
+            config.pop("num_hidden_layers", None)
+
+
+def tune_deepseek_v4(rng: random.Random, config: Config) -> None:
+    config |= {"n_routed_experts": rng.choice([2, 4]), "num_experts_per_tok": rng.choice([1, 2])}
+    config |= {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": rng.choice([128, 256])}
+    maybe(rng, config, moe_intermediate_size=[16, 24], q_lora_rank=[16], o_lora_rank=[8, 16], o_groups=[1, 2, 4])
+    maybe(rng, config, index_n_heads=[2], index_head_dim=[16, 32], hc_mult=[2, 4], num_hash_layers=[0, 1, 9])
+    some_layers(rng, config, "mlp_layer_types", "moe", "hash_moe")
+    kinds = ("sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention")
+    some_layers(rng, config, "layer_types", *kinds)
+    if rng.random() < 0.4:
+        config["compress_ratios"] = rng.choices([0, 4, 128], k=read(config, "num_hidden_layers") + rng.choice([0, 1]))
+    if rng.random() < 0.4:
+        config["compress_rates"] = {kinds[1]: 2, kinds[2]: rng.choice([8, 16])}
+    maybe(rng, config, 0.3, compress_rate_csa=[8], compress_rate_hca=[32])
+    config.pop("intermediate_size", None)
+
+
 OWN: dict[str, Tuner] = {
+    "deepseek_v4": tune_deepseek_v4,
+    "zamba": tune_zamba,
+    "zamba2": tune_zamba,
+    "granitemoehybrid": tune_granite_hybrid,
     "lfm2_moe": tune_lfm,
     "lfm3": tune_lfm,
     "minimax": tune_minimax,
