@@ -38,7 +38,7 @@ def test_two_files_stand_side_by_side_with_the_best_marked(call: Call, write: An
     assert rows["As stored (GiB)"] == ["12.55", "*", "14.96"]
     assert rows["Context (tokens)"] == ["2,048", "131,072", "*"]
     assert rows["Layers"] == ["32", "32"]
-    assert "Routed experts" not in rows
+    assert "Experts, routed" not in rows
 
 
 def test_words_bring_one_model_each_and_globs_several(call: Call, save: Callable[..., None]) -> None:

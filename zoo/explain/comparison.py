@@ -89,9 +89,9 @@ SECTIONS: Mapping[str, tuple[Fact, ...]] = {
         Fact("Recurrent layers", "recurrent"),
     ),
     "Experts": (
-        Fact("Routed experts", "experts.routed"),
-        Fact("Routed experts per token", "experts.per_token"),
-        Fact("Shared experts", "experts.shared"),
+        Fact("Experts, routed", "experts.routed"),
+        Fact("Experts, per token", "experts.per_token"),
+        Fact("Experts, shared", "experts.shared"),
         Fact("Layers with experts", "experts.layers"),
     ),
     "Parameters": (

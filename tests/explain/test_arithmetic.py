@@ -1,0 +1,227 @@
+"""The count step by step: formulas in letters that have the value of the tensors, for every architecture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.explain.configs import DEEPSEEK_V3, GPT2, LLAMA_7B, LLAMA_8B, MIXTRAL
+from zoo.arch.config import UnsupportedError
+from zoo.arch.ledger import Ledger, build_ledger
+from zoo.arch.registry import load_architectures
+from zoo.explain import arithmetic
+from zoo.explain.arithmetic import Arithmetic, count_by_steps
+from zoo.explain.prose import (
+    describe_verdict,
+    list_not_counted,
+    list_splits,
+    list_totals,
+    shorten_name,
+    title_step,
+    write_arithmetic,
+)
+from zoo.explain.symbols import write_letter
+from zoo.sources.snapshot import read_snapshot
+
+
+def count(config: dict[str, Any]) -> Arithmetic:
+    return count_by_steps(build_ledger(config), "x")
+
+
+def formulas(sums: Arithmetic) -> list[tuple[str, str, int]]:
+    return [(title_step(step), step.product.text, step.elements) for step in sums.steps]
+
+
+def test_llama_7b_is_seven_products() -> None:
+    sums = count(LLAMA_7B)
+    assert formulas(sums) == [
+        ("Embedding: embed_tokens", "V·H", 131_072_000),
+        ("Attention, layers 0–31: q_proj, o_proj", "2·L·n_q·d·H", 1_073_741_824),
+        ("Attention, layers 0–31: k_proj, v_proj", "2·L·n_kv·d·H", 1_073_741_824),
+        ("Feed-forward (MLP), layers 0–31: gate_proj, up_proj, down_proj", "3·L·F·H", 4_328_521_728),
+        ("Norms, layers 0–31: input_layernorm, post_attention_layernorm", "2·L·H", 262_144),
+        ("Norms: norm", "H", 4096),
+        ("Head: lm_head", "V·H", 131_072_000),
+    ]
+    assert sums.total == sums.steps[-1].running == 6_738_415_616
+    assert sums.core == 6_476_005_376
+    assert sums.rest == {"embedding": 131_072_000, "norm": 266_240, "head": 131_072_000}
+    assert sums.sizes["float32"] == 4 * sums.total
+    assert sums.sizes["float16"] == 2 * sums.total
+    assert sums.legend[0] == ("L", 32, "layers")
+
+
+def test_llama_3_shares_its_keys_and_values() -> None:
+    sums = count(LLAMA_8B)
+    assert sums.total == 8_030_261_248
+    assert sums.steps[2].product.numbers == "2 × 32 × 8 × 128 × 4,096"
+
+
+def test_experts_are_stored_whole_and_used_in_part() -> None:
+    sums = count(MIXTRAL)
+    experts = [step for step in sums.steps if step.part == "experts"]
+    assert [step.product.text for step in experts] == ["2·L·E·F_e·H", "L·E·F_e·H"]
+    assert [step.active_product for step in experts] == ["2·L·k·F_e·H", "L·k·F_e·H"]
+    assert all(step.active * 4 == step.elements for step in experts)
+    assert sum(step.active for step in sums.steps) == sums.params.active == 12_879_925_248
+    assert ("k", 2, "routed experts that a token passes through") in sums.legend
+
+
+def test_deepseek_v3_has_latents_dense_layers_and_extras() -> None:
+    sums = count(DEEPSEEK_V3)
+    products = {step.product.text for step in sums.steps}
+    assert sums.total == 671_026_404_352
+    assert {
+        "L·r_q·H",
+        "L·n_q·d·r_q",
+        "L·(r_kv + d_rope)·H",
+        "L·n_q·r_kv·(d_nope + d_v)",
+        "L·n_q·d_v·H",
+        "3·L_d·F·H",
+        "L_e·E·H",
+        "2·L_e·E·F_e·H",
+        "3·L_e·F_s·H",
+    } <= products
+    assert sum(step.elements for step in sums.extras) == sums.params.mtp + sums.params.buffers
+    said = list_not_counted(sums)
+    assert any("MTP" in sentence for sentence in said)
+    assert any("Buffers" in sentence for sentence in said)
+
+
+def test_gpt2_has_positions_biases_and_a_tied_head() -> None:
+    sums = count(GPT2)
+    assert sums.total == 124_439_808
+    found = {text: elements for _, text, elements in formulas(sums)}
+    assert found["T·H"] == 1024 * 768
+    assert found["L·d·(n_q + 2·n_kv)·H"] == 12 * 768 * 2304
+    head = sums.steps[-1]
+    assert (head.part, head.elements, head.tied_to) == ("head", 0, "transformer.wte.weight")
+    assert "adds nothing" in title_step(head)
+    assert sums.rest["attention: biases and vectors"] == 12 * (2304 + 768)
+    said = list_not_counted(sums)
+    assert said[0].startswith("Context length: counts only through the learned positions (786,432 parameters)")
+    assert any("tied" in sentence for sentence in said)
+    assert dict(list_splits(sums))["Biases (they are added)"] == f"{sums.params.biases:,}"
+
+
+def test_relative_distances_are_no_context_length() -> None:
+    said = list_not_counted(count({"model_type": "t5"}))[0]
+    assert "buckets (512 parameters" in said
+
+
+def check_steps(ledger: Ledger) -> None:
+    """The laws of every count, whatever the architecture."""
+    sums = count_by_steps(ledger, "x")
+    assert sum(step.elements for step in sums.steps) == sums.total
+    assert sum(step.active for step in sums.steps) == sums.params.active
+    assert sums.core + sum(sums.rest.values()) == sums.total
+    values = {letter: value for letter, value, _ in sums.legend}
+    assert len(values) == len(sums.legend)
+    for step in (*sums.steps, *sums.extras):
+        assert read_product(step.product.text, values) == step.product.value
+        assert step.tied_to or step.product.value == step.elements
+    assert write_arithmetic(sums)["total"] == sums.total
+    assert list_totals(sums)[-1] == ("Total", f"{sums.total:,}")
+
+
+def read_product(text: str, values: dict[str, int]) -> int:
+    """The value of a formula, read from its letters alone."""
+    return int(eval(text.replace(",", "").replace("·", "*"), {"__builtins__": {}}, Numbers(values)))
+
+
+class Numbers(dict[str, int]):
+    """Letters, and keys of configs that a formula may name."""
+
+    keys_of_config: dict[str, int] = {}  # noqa: RUF012 # set for each config in turn
+
+    def __missing__(self, name: str) -> int:
+        return self.keys_of_config[name]
+
+
+def find_numbers(config: Any) -> dict[str, int]:
+    """Every whole number in a config by its key, sections included."""
+    found: dict[str, int] = {}
+    for value in config.values():
+        if isinstance(value, dict):
+            found |= find_numbers(value)
+    return found | {key: value for key, value in config.items() if type(value) is int}
+
+
+SNAPSHOT = [record for record in read_snapshot() if record.config]
+
+
+def test_the_steps_of_every_bundled_model_add_up_to_its_total() -> None:
+    counted = set()
+    for record in SNAPSHOT:
+        assert record.config is not None
+        try:
+            ledger = build_ledger(record.config)
+        except UnsupportedError:
+            continue
+        Numbers.keys_of_config = find_numbers(record.config)
+        check_steps(ledger)
+        counted.add(ledger.architecture.model_type)
+    assert len(counted) >= 40
+
+
+def test_the_steps_of_every_architecture_add_up_on_its_defaults() -> None:
+    counted = 0
+    for model_type in load_architectures():
+        try:
+            ledger = build_ledger({"model_type": model_type})
+        except UnsupportedError:
+            continue
+        sums = count_by_steps(ledger, model_type)
+        assert sum(step.elements for step in sums.steps) == sums.total
+        counted += 1
+    assert counted >= 30
+
+
+def test_steps_that_do_not_add_up_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "build_steps", lambda *_: [])
+    with pytest.raises(AssertionError, match="do not add up"):
+        count(LLAMA_7B)
+
+
+def test_a_product_that_is_not_its_tensors_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "list_factors", lambda *_: [arithmetic.number_factor(3)])
+    with pytest.raises(AssertionError, match=r"embed_tokens\.weight: 3 is not 131072000"):
+        count(LLAMA_7B)
+
+
+@pytest.mark.parametrize(
+    ("letter", "latex"),
+    [("H", "H"), ("n_kv", "n_{kv}"), ("n_q_v", "n_{q,v}"), ("state_size", r"\mathrm{state\_size}")],
+)
+def test_letters_are_written_for_latex(letter: str, latex: str) -> None:
+    assert write_letter(letter) == latex
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("model.layers.{}.self_attn.q_proj.weight", "q_proj"),
+        ("model.layers.{}.self_attn.q_proj.bias", "q_proj.bias"),
+        ("model.layers.{}.mlp.experts.gate_up_proj", "gate_up_proj"),
+        ("a.norms.{}.weight", "norms.{}"),
+    ],
+)
+def test_tensors_have_short_names(name: str, short: str) -> None:
+    assert shorten_name(name) == short
+
+
+@pytest.mark.parametrize(
+    ("total", "result", "explanation", "said"),
+    [
+        (None, "unchecked", None, "6,738,415,616 parameters derived; the Hub reports no total."),
+        (6_738_415_616, "exact", None, "exactly the derived total."),
+        (6_738_417_664, "explained", "rotary buffers", "+2,048 against the derived total (explained: rotary buffers)."),
+        (6_738_415_615, "mismatch", None, "-1 against the derived total (mismatch)."),
+    ],
+)
+def test_the_total_is_held_against_the_reported_one(
+    total: int | None, result: str, explanation: str | None, said: str
+) -> None:
+    reported = {"reported": {"total": total}, "check": {"result": result, "explanation": explanation}}
+    assert describe_verdict(count(LLAMA_7B), reported).endswith(said)
