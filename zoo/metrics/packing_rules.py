@@ -47,6 +47,8 @@ class NameRules:
 
     def match(self, name: str) -> bool:
         """Whether a rule applies to the module ``name`` (dotted, layer numbers filled in), however it is spelled."""
+        if not (self.names or self.prefixes or self.patterns):
+            return False
         return any(self._match_spelling(spelling) for spelling in spell_name(name))
 
     def _match_spelling(self, name: str) -> bool:
