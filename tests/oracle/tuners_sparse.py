@@ -232,11 +232,30 @@ def tune_delta(rng: random.Random, config: Config) -> None:
     config["num_experts_per_tok"] = rng.choice([1, 2])
     maybe(rng, config, num_experts=[4, 8], moe_intermediate_size=[16], shared_expert_intermediate_size=[24])
     maybe(rng, config, 0.4, decoder_sparse_step=[1, 2], mlp_only_layers=[[0]], full_attention_interval=[1, 2, 3])
+    maybe(rng, config, 0.3, mtp_num_hidden_layers=[0, 1])
     maybe(rng, config, linear_num_key_heads=[2], linear_num_value_heads=[2, 4], linear_key_head_dim=[8, 16])
     maybe(rng, config, linear_value_head_dim=[8, 16], linear_conv_kernel_dim=[2, 4], head_dim=[8, 16])
     layers = config.get("num_hidden_layers")
     if layers and rng.random() < 0.3:
         config["layer_types"] = rng.choices(["linear_attention", "full_attention"], k=layers)
+
+
+def tune_qwen3_vision(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([1, 2])
+    config |= {"depth": rng.randint(1, 3), "num_heads": heads, "hidden_size": 16 * heads, "patch_size": 8}
+    maybe(rng, config, out_hidden_size=[32], intermediate_size=[24, 40], num_position_embeddings=[16, 64])
+    maybe(rng, config, spatial_merge_size=[1, 2], temporal_patch_size=[1, 2], in_channels=[1, 3])
+    if "vl" in config["model_type"]:
+        maybe(rng, config, deepstack_visual_indexes=[[], [0], [0, 1]])
+
+
+def tune_qwen3_vl(rng: random.Random, config: Config) -> None:
+    kind = config["model_type"]
+    nest(rng, config, [f"{kind}_text"], [f"{kind}_vision"])
+    if "vision_config" in config:
+        maybe(rng, config["vision_config"], 0.3, model_type=[kind])
+    if kind.startswith("qwen3_5"):
+        config |= REQUIRED[kind]
 
 
 TUNERS: dict[str, Tuner] = {
@@ -264,6 +283,17 @@ TUNERS: dict[str, Tuner] = {
     "llava": tune_llava,
     "mistral3": tune_mistral3,
     "gemma3": tune_gemma3,
+    "qwen3_vl": tune_qwen3_vl,
+    "qwen3_vl_moe": tune_qwen3_vl,
+    "qwen3_5": tune_qwen3_vl,
+    "qwen3_5_moe": tune_qwen3_vl,
+    "qwen3_vl_vision": tune_qwen3_vision,
+    "qwen3_vl_moe_vision": tune_qwen3_vision,
+    "qwen3_5_vision": tune_qwen3_vision,
+    "qwen3_5_moe_vision": tune_qwen3_vision,
+    "qwen3_vl_moe_text": tune_qwen_moe,
+    "qwen3_5_text": tune_delta,
+    "qwen3_5_moe_text": tune_delta,
     "mamba2": tune_mamba2,
     "bamba": tune_bamba,
     "falcon_h1": tune_bamba,
@@ -283,9 +313,12 @@ TUNERS: dict[str, Tuner] = {
 }
 
 #: DeepSeek-V2 declares null, with which its router fails on the first token; the class that transformers maps Llama 4
-#: to first takes only the text section; DBRX reads a base of its rotary positions that its config does not declare.
+#: and Qwen3.5 to first takes only the text section; DBRX reads a base of its rotary positions
+#: that its config does not declare.
 REQUIRED: dict[str, Config] = {
     "deepseek_v2": {"num_experts_per_tok": 6},
     "llama4": {"architectures": ["Llama4ForConditionalGeneration"]},
+    "qwen3_5": {"architectures": ["Qwen3_5ForConditionalGeneration"]},
+    "qwen3_5_moe": {"architectures": ["Qwen3_5MoeForConditionalGeneration"]},
     "dbrx": {"attn_config": {"rope_theta": 10000.0}},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from zoo.arch.attention import states_of
 from zoo.arch.config import Config, Dim, check_whole
@@ -13,7 +14,7 @@ from zoo.arch.mlp import GatedMlp, Moe
 from zoo.arch.norms import QK_NORM, rms
 from zoo.arch.recurrent import GatedDelta
 from zoo.arch.registry import register
-from zoo.arch.rows import Place, Row
+from zoo.arch.rows import Block, Place, Row, Tensor
 
 
 def gated_attention(c: Config, p: Place) -> Iterable[Row]:
@@ -48,6 +49,32 @@ MOE = Moe(shared=(SHARED, shared_gate))
 MIXER = by_kind(KINDS, linear_attention=at("linear_attn", GatedDelta(fused=True)), full_attention=ATTENTION)
 SPLIT_MIXER = by_kind(KINDS, linear_attention=at("linear_attn", GatedDelta(fused=False)), full_attention=ATTENTION)
 
+
+@dataclass(frozen=True)
+class FinalNormAndMtp:
+    """The final norm, and beside the model what predicts further tokens, where the config says that there is any.
+
+    As checkpoints store it (``mtp.…``): layers with full attention and the given ``mlp`` behind one projection of two
+    normalised inputs. Embedding and head are the main model's. (Qwen3-Next's checkpoints have it, its config does not
+    say so.)
+    """
+
+    mlp: Block
+
+    def __call__(self, c: Config, p: Place) -> Iterable[Row]:
+        yield from rms("norm")(c, p)
+        count = c.maybe("mtp_num_hidden_layers") or 0
+        if count == 0:
+            return
+        place = p._replace(prefix="mtp.", role="mtp")
+        layer = place._replace(prefix="mtp.layers.{}.", layers=range(count))
+        yield from place.linear("fc", 2 * c.hidden, c.hidden, "other")
+        for norm in (rms("norm"), rms("pre_fc_norm_embedding"), rms("pre_fc_norm_hidden")):
+            yield from norm(c, place)
+        for block in (ATTENTION, self.mlp, *PRE_NORMS):
+            yield from (row for row in block(c, layer) if isinstance(row, Tensor))
+
+
 register(
     decoder(
         "qwen3_next",
@@ -56,6 +83,7 @@ register(
         MIXER,
         at("mlp", by_kind(mlp_kinds, dense=GatedMlp(), sparse=MOE)),
         *PRE_NORMS,
+        final=FinalNormAndMtp(at("mlp", MOE)),
         heads=causal_heads("Qwen3Next", questions="transformer."),
         dims=EXPERTS,
         example="Qwen/Qwen3-Next-80B-A3B-Instruct",
