@@ -264,7 +264,24 @@ def tune_deepseek_v4(rng: random.Random, config: Config) -> None:
     config.pop("intermediate_size", None)
 
 
+def tune_bailing(rng: random.Random, config: Config) -> None:
+    tune_kimi(rng, config)
+    config.pop("linear_attn_config", None)
+    config.pop("q_lora_rank", None)
+    maybe(rng, config, head_dim=[8, 16], short_conv_kernel_size=[2, 4], layer_group_size=[1, 2, 3])
+    config |= {"n_group": 1, "topk_group": 1}
+
+
+def tune_olmo_hybrid(rng: random.Random, config: Config) -> None:
+    config["num_hidden_layers"] = rng.choice([2, 4, 5])
+    maybe(rng, config, linear_num_key_heads=[2], linear_num_value_heads=[2, 4], linear_key_head_dim=[8, 16])
+    maybe(rng, config, linear_value_head_dim=[8, 24], linear_conv_kernel_dim=[2, 4])
+    some_layers(rng, config, "layer_types", "full_attention", "linear_attention")
+
+
 OWN: dict[str, Tuner] = {
+    "bailing_hybrid": tune_bailing,
+    "olmo_hybrid": tune_olmo_hybrid,
     "deepseek_v4": tune_deepseek_v4,
     "zamba": tune_zamba,
     "zamba2": tune_zamba,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from zoo.arch.attention import LatentAttention
 from zoo.arch.config import Config, UnsupportedError, check_whole
 from zoo.arch.families.deepseek import DEEPSEEK, MOE_V3, PRE_NORMS
+from zoo.arch.families.deepseek import dense_first as first_k_dense
+from zoo.arch.families.zamba import read_unless_said
 from zoo.arch.heads import LmHead, causal_heads, decoder
 from zoo.arch.layers import at, by_kind, named_kinds
 from zoo.arch.mlp import GatedMlp
@@ -61,30 +64,42 @@ def dense_first(c: Config) -> Sequence[str]:
     return ["dense"] * dense + ["sparse"] * (c.layers - dense)
 
 
-def delta_attention(c: Config, p: Place) -> Iterable[Row]:
+@dataclass(frozen=True)
+class DeltaAttention:
     """Kimi delta attention (arXiv:2510.26692): a delta rule that forgets by channel.
 
     State per sequence: heads x head_dim x head_dim, kept in float32, and the last kernel - 1 inputs of a convolution
-    over queries, keys and values.
+    over queries, keys and values. The gates are of low rank unless ``full``.
     """
-    heads, width, kernel = c.linear_heads, c.linear_head_dim, c.linear_kernel
-    inner = heads * width
-    for name in ("q_proj", "k_proj", "v_proj"):
-        yield from p.linear(name, c.hidden, inner, "recurrent")
-    yield from depthwise_conv(p, "conv1d", 3 * inner, kernel, False)
-    gate = p.at("forget_gate")
-    yield from gate.linear("f_a_proj", c.hidden, width, "recurrent")
-    yield from gate.linear("f_b_proj", width, inner, "recurrent")
-    yield gate.tensor("dt_bias", (inner,), "recurrent", "vector")
-    yield gate.tensor("A_log", (1, 1, heads, 1), "recurrent", "vector")
-    yield from p.linear("b_proj", c.hidden, heads, "recurrent")
-    yield from p.linear("g_a_proj", c.hidden, width, "recurrent")
-    yield from p.linear("g_b_proj", width, inner, "recurrent")
-    yield from rms("o_norm", "linear_head_dim")(c, p)
-    yield from p.linear("o_proj", inner, c.hidden, "recurrent")
-    yield p.state("conv", fixed=3 * inner * (kernel - 1))
-    state = heads * width * width
-    yield p.state("linear", fixed=state, flops_per_token=2 * DELTA_STEPS * state, dtype="float32")
+
+    full: bool = False
+
+    def __call__(self, c: Config, p: Place) -> Iterable[Row]:
+        heads, width, kernel = c.linear_heads, c.linear_head_dim, c.linear_kernel
+        inner = heads * width
+        for name in ("q_proj", "k_proj", "v_proj"):
+            yield from p.linear(name, c.hidden, inner, "recurrent")
+        yield from depthwise_conv(p, "conv1d", 3 * inner, kernel, False)
+        gate = p.at("forget_gate")
+        yield from self.project(c, gate, "f")
+        yield gate.tensor("dt_bias", (inner,), "recurrent", "vector")
+        yield gate.tensor("A_log", (heads,) if self.full else (1, 1, heads, 1), "recurrent", "vector")
+        yield from p.linear("b_proj", c.hidden, heads, "recurrent")
+        yield from self.project(c, p, "g")
+        yield from rms("o_norm", "linear_head_dim")(c, p)
+        yield from p.linear("o_proj", inner, c.hidden, "recurrent")
+        yield p.state("conv", fixed=3 * inner * (kernel - 1))
+        state = heads * width * width
+        yield p.state("linear", fixed=state, flops_per_token=2 * DELTA_STEPS * state, dtype="float32")
+
+    def project(self, c: Config, p: Place, letter: str) -> Iterable[Row]:
+        """From the hidden state to a gate for each channel, directly or through the width of a head."""
+        inner = c.linear_heads * c.linear_head_dim
+        if self.full:
+            yield from p.linear(f"{letter}_proj", c.hidden, inner, "recurrent")
+        else:
+            yield from p.linear(f"{letter}_a_proj", c.hidden, c.linear_head_dim, "recurrent")
+            yield from p.linear(f"{letter}_b_proj", c.linear_head_dim, inner, "recurrent")
 
 
 def refuse_other_code(c: Config) -> str | None:
@@ -96,6 +111,20 @@ def refuse_other_code(c: Config) -> str | None:
     return found and f"{found} is set, which only the code in the model's own repository follows"
 
 
+def last_of_group_full(c: Config) -> Sequence[str]:
+    group = c.whole("layer_group_size", least=1)
+    return ["linear_attention" if (layer + 1) % group else "full_attention" for layer in range(c.layers)]
+
+
+def head_gate(c: Config, p: Place) -> Iterable[Row]:
+    """How much of what each head found is passed on."""
+    return p.linear("g_proj", c.hidden, c.heads, "attention")
+
+
+def refuse_low_rank(c: Config) -> str | None:
+    return "q_lora_rank is set, which the class does not have" if c.raw.get("q_lora_rank") else None
+
+
 register(
     decoder(
         "kimi_linear",
@@ -103,7 +132,7 @@ register(
         "Kimi",
         at(
             "self_attn",
-            by_kind(named_kinds(kimi_kinds), full_attention=LatentAttention(), linear_attention=delta_attention),
+            by_kind(named_kinds(kimi_kinds), full_attention=LatentAttention(), linear_attention=DeltaAttention()),
         ),
         at("mlp", by_kind(named_kinds(dense_first, "mlp_layer_types"), dense=GatedMlp(), sparse=MOE_V3)),
         *PRE_NORMS,
@@ -119,5 +148,32 @@ register(
         supported=refuse_other_code,
         example="moonshotai/Kimi-Linear-48B-A3B-Instruct",
         about="A cache that grows only in every fourth layer, and there by a latent; the head is never tied.",
+    ),
+    decoder(
+        "bailing_hybrid",
+        "BailingHybrid",
+        "Ling",
+        at(
+            "self_attn",
+            by_kind(
+                named_kinds(last_of_group_full),
+                full_attention=LatentAttention(extra=(head_gate,)),
+                linear_attention=DeltaAttention(full=True),
+            ),
+        ),
+        at("mlp", by_kind(named_kinds(first_k_dense, "mlp_layer_types"), dense=GatedMlp(), sparse=MOE_V3)),
+        *PRE_NORMS,
+        heads=causal_heads("BailingHybrid", lm=LmHead(tie_of=lambda c: False), sequence=None, tokens=None),
+        dims={
+            **DEEPSEEK,
+            "experts": "num_local_experts",
+            # Saved files say these; the type itself takes them from the keys of the attention.
+            "linear_heads": read_unless_said("linear_num_heads", lambda c: c.heads),
+            "linear_head_dim": read_unless_said("linear_head_dim", lambda c: c.whole("head_dim", least=1)),
+            "linear_kernel": read_unless_said("linear_conv_kernel_dim", lambda c: c.whole("short_conv_kernel_size")),
+        },
+        supported=refuse_low_rank,
+        example="inclusionAI/Ling-3.0-Flash",
+        about="Kimi's delta attention in five layers of six, gated latent attention in the sixth, 8 of 512 experts.",
     ),
 )
