@@ -279,7 +279,36 @@ def tune_olmo_hybrid(rng: random.Random, config: Config) -> None:
     some_layers(rng, config, "layer_types", "full_attention", "linear_attention")
 
 
+def tune_indexed(rng: random.Random, config: Config) -> None:
+    tune_deepseek_kin(rng, config)
+    config.pop("head_dim", None)
+    maybe(rng, config, q_lora_rank=[16, 24], kv_lora_rank=[16, 32], index_head_dim=[16, 32], index_n_heads=[2])
+    maybe(rng, config, qk_rope_head_dim=[8, 16], qk_nope_head_dim=[8, 16], v_head_dim=[8, 24])
+    maybe(rng, config, moe_layer_freq=[1, 2], gated_norm_rank=[4], hc_mult=[2, 4])
+    if config["model_type"] == "hy_v4":
+        some_layers(rng, config, "indexer_types", "full", "shared")
+
+
+def tune_laguna(rng: random.Random, config: Config) -> None:
+    config.pop("moe_apply_router_weight_on_input", None)
+    tune_mixture(rng, config)
+    maybe(rng, config, gating=[True, False, "per-head", "per-element"])
+    if rng.random() < 0.6:
+        config["num_attention_heads_per_layer"] = rng.choices([2, 4, 8], k=read(config, "num_hidden_layers"))
+        config["num_key_value_heads"] = rng.choice([1, 2])
+
+
+def tune_hrm(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, H_cycles=[1, 2, 3], L_cycles=[1, 2], num_layers_per_stack=[1, 3, None], head_dim=[8, 16])
+    config["num_attention_heads"] = heads = rng.choice([2, 4])
+    config["hidden_size"] = 16 * heads
+
+
 OWN: dict[str, Tuner] = {
+    **dict.fromkeys(("axk1", "axk2", "hy_v4"), tune_indexed),
+    "youtu": tune_latent,
+    "laguna": tune_laguna,
+    "hrm_text": tune_hrm,
     "bailing_hybrid": tune_bailing,
     "olmo_hybrid": tune_olmo_hybrid,
     "deepseek_v4": tune_deepseek_v4,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zoo.arch.attention import Attention, LatentAttention
-from zoo.arch.config import Config, Dim, read_kv_heads, split_heads
+from zoo.arch.config import Config, Dim, check_whole, read_kv_heads, split_heads
 from zoo.arch.families.deepseek import DEEPSEEK, MOE_V3, PRE_NORMS, dense_first
 from zoo.arch.families.gpt_oss import attention_sinks
 from zoo.arch.heads import causal_heads, decoder
 from zoo.arch.layers import at, by_kind, layer_types, named_kinds, resized
 from zoo.arch.mlp import GatedMlp, Moe, Router
-from zoo.arch.norms import QK_NORM
+from zoo.arch.norms import QK_NORM, rms
 from zoo.arch.registry import register
 
 #: DeepSeek's dimensions but those of its latents.
@@ -27,6 +28,17 @@ def upper_layers_slide(c: Config) -> Sequence[str]:
 def first_is_dense(c: Config) -> Sequence[str]:
     """One dense layer, then experts."""
     return (["dense"] + ["sparse"] * c.layers)[: c.layers]
+
+
+def sparse_every_nth(c: Config) -> Sequence[str]:
+    """After ``first_k_dense_replace`` dense layers, experts in those whose number ``moe_layer_freq`` divides."""
+    dense = check_whole(c.get("first_k_dense_replace", 1), f"{c.model_type}: first_k_dense_replace")
+    step = check_whole(c.get("moe_layer_freq", 1), f"{c.model_type}: moe_layer_freq", 1)
+    return ["sparse" if layer >= dense and layer % step == 0 else "dense" for layer in range(c.layers)]
+
+
+def refuse_full_queries(c: Config) -> str | None:
+    return "q_lora_rank is null" if c["q_lora_rank"] is None else None
 
 
 def mimo_kinds(c: Config) -> Sequence[str]:
@@ -60,6 +72,7 @@ def refuse_other_mimo(c: Config) -> str | None:
     return wrong and f"{wrong} is {c.raw[wrong]!r:.40}, which the class does not follow"
 
 
+AXK1_MOE = replace(MOE_V3, shared=(*MOE_V3.shared, rms("post_mlp_layernorm")))
 MIMO_KINDS = named_kinds(mimo_kinds)
 MIMO_ATTENTION = Attention(bias="attention_bias", o_bias=False, kinds=MIMO_KINDS)
 MIMO_MOE = Moe(Router(correction="e_score_correction_bias"))
@@ -129,5 +142,29 @@ register(
         supported=refuse_other_mimo,
         example="XiaomiMiMo/MiMo-V2-Flash",
         about="Five layers with a window of 128, sinks and twice the KV heads to one of full attention.",
+    ),
+    decoder(
+        "youtu",
+        "Youtu",
+        "Youtu",
+        at("self_attn", LatentAttention()),
+        at("mlp", GatedMlp()),
+        *PRE_NORMS,
+        heads=causal_heads("Youtu", sequence=None, tokens=None),
+        dims={key: DEEPSEEK[key] for key in ("head_dim", "v_head_dim")},
+        example="tencent/Youtu-LLM-2B",
+        about="A small dense model with DeepSeek's latent attention and a tied vocabulary.",
+    ),
+    decoder(
+        "axk1",
+        "AXK1",
+        "A.X",
+        at("self_attn", LatentAttention()),
+        at("mlp", by_kind(named_kinds(sparse_every_nth, "mlp_layer_types"), dense=GatedMlp(), sparse=AXK1_MOE)),
+        *PRE_NORMS,
+        dims=DEEPSEEK,
+        supported=refuse_full_queries,
+        example="skt/A.X-K1",
+        about="DeepSeek-V3's layers with a norm after each mixture.",
     ),
 )
