@@ -258,6 +258,44 @@ def tune_qwen3_vl(rng: random.Random, config: Config) -> None:
         config |= REQUIRED[kind]
 
 
+def tune_lfm2(rng: random.Random, config: Config) -> None:
+    layers = config.get("num_hidden_layers", 32)
+    maybe(rng, config, 0.5, full_attn_idxs=[None, [0], [1, 2]], conv_L_cache=[2, 3], block_multiple_of=[8, 16])
+    maybe(rng, config, 0.4, block_ffn_dim_multiplier=[None, 1.3], block_ff_dim=[40], tie_embedding=[True, False])
+    if rng.random() < 0.4:
+        config["layer_types"] = rng.choices(["conv", "full_attention"], k=layers)
+
+
+def tune_bart(rng: random.Random, config: Config) -> None:
+    tune_whisper(rng, config)
+    for key in ("num_mel_bins", "max_source_positions", "max_target_positions", "classifier_proj_size"):
+        config.pop(key, None)
+    maybe(rng, config, max_position_embeddings=[16, 40])
+    prefix = "Bart" if config["model_type"] == "bart" else "MBart"
+    maybe(rng, config, 0.5, architectures=[[prefix + "ForCausalLM"], [prefix + "ForSequenceClassification"]])
+    maybe(rng, config, 0.3, num_labels=[2, 5])
+
+
+def tune_albert(rng: random.Random, config: Config) -> None:
+    tune_encoder(rng, config)
+    config["num_hidden_layers"] = rng.choice([2, 4, 6])
+    maybe(rng, config, num_hidden_groups=[1, 2], inner_group_num=[1, 2, 3], embedding_size=[8, 16])
+
+
+def tune_deberta(rng: random.Random, config: Config) -> None:
+    tune_encoder(rng, config)
+    config.pop("type_vocab_size", None)
+    maybe(rng, config, type_vocab_size=[0, 2], embedding_size=[16], share_att_key=[True, False])
+    maybe(rng, config, pos_att_type=["p2c|c2p", ["c2p"], None], position_buckets=[-1, 8], conv_kernel_size=[0, 3])
+    maybe(rng, config, 0.5, norm_rel_ebd=["layer_norm", "none"], max_relative_positions=[-1, 20], conv_groups=[1])
+
+
+def tune_modernbert(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, local_attention=[8, 16], global_attn_every_n_layers=[1, 2, 3], num_labels=[3])
+    config.pop("num_key_value_heads", None)
+    config |= {"pad_token_id": 1}
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -283,6 +321,12 @@ TUNERS: dict[str, Tuner] = {
     "llava": tune_llava,
     "mistral3": tune_mistral3,
     "gemma3": tune_gemma3,
+    "lfm2": tune_lfm2,
+    "bart": tune_bart,
+    "mbart": tune_bart,
+    "albert": tune_albert,
+    "deberta-v2": tune_deberta,
+    "modernbert": tune_modernbert,
     "qwen3_vl": tune_qwen3_vl,
     "qwen3_vl_moe": tune_qwen3_vl,
     "qwen3_5": tune_qwen3_vl,
