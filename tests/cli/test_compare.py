@@ -49,7 +49,9 @@ def test_words_bring_one_model_each_and_globs_several(call: Call, save: Callable
             make_record("other/large", config=make_config(hidden_size=256), facts=HubFacts(downloads=1)),
         ]
     )
-    assert call("compare", "small,large", "--json").document["models"] == ["acme/small", "acme/large"]
+    words = call("compare", "small,large", "--json")
+    assert words.document["models"] == ["acme/small", "acme/large"]
+    assert "large: taken to be acme/large" in words.err
     assert call("compare", "acme/*", "--json").document["models"] == ["acme/large", "acme/small"]
     assert call("compare", "*", "--top", "3", "--json").document["models"][2] == "other/large"
     noted = call("compare", "*", "--top", "2", "--json")

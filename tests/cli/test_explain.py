@@ -31,6 +31,16 @@ def test_the_count_of_llama_7b_is_explained_to_the_last_parameter(call: Call, wr
     assert any(line.startswith("- Context length: every matrix is applied to each token alone") for line in lines)
 
 
+def test_what_the_config_leaves_out_is_told_with_the_default(call: Call, write: Any) -> None:
+    path = write("c.json", LLAMA_7B)
+    assert "num_key_value_heads = null\n" in call("explain", path).out
+    assert "| mlp\\_bias | false |" in call("explain", path, "--md").out
+    assert r"\item \texttt{mlp\_bias} = \texttt{false}" in call("explain", path, "--latex").out
+    defaults = call("explain", path, "--json").document["defaults"]
+    assert defaults["attention_bias"] is False
+    assert "hidden_size" not in defaults
+
+
 def test_a_key_that_nobody_documents_is_shown_as_such(call: Call, write: Any) -> None:
     text = call("explain", write("c.json", LLAMA_7B | {"warp_factor": {"maximum": 9}})).out
     assert "Not documented" in text

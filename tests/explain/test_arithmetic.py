@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import product
 from typing import Any
 
 import pytest
@@ -116,36 +118,30 @@ def check_steps(ledger: Ledger) -> None:
     assert sum(step.elements for step in sums.steps) == sums.total
     assert sum(step.active for step in sums.steps) == sums.params.active
     assert sums.core + sum(sums.rest.values()) == sums.total
-    values = {letter: value for letter, value, _ in sums.legend}
+    values = {letter: [value] for letter, value, _ in sums.legend}
     assert len(values) == len(sums.legend)
     for step in (*sums.steps, *sums.extras):
-        assert read_product(step.product.text, values) == step.product.value
+        assert step.product.value in read_product(step.product.text, find_numbers(ledger.config.raw) | values)
         assert step.tied_to or step.product.value == step.elements
     assert write_arithmetic(sums)["total"] == sums.total
     assert list_totals(sums)[-1] == ("Total", f"{sums.total:,}")
 
 
-def read_product(text: str, values: dict[str, int]) -> int:
-    """The value of a formula, read from its letters alone."""
-    return int(eval(text.replace(",", "").replace("·", "*"), {"__builtins__": {}}, Numbers(values)))
+def read_product(text: str, values: dict[str, list[int]]) -> list[int]:
+    """The value of a formula by its text alone; several where a key of the config has another in another section."""
+    formula = text.replace(",", "").replace("·", "*")
+    names = sorted(set(re.findall(r"[A-Za-z]\w*", formula)))
+    choices = product(*(values[name] for name in names))
+    return [eval(formula, {"__builtins__": {}}, dict(zip(names, chosen, strict=True))) for chosen in choices]
 
 
-class Numbers(dict[str, int]):
-    """Letters, and keys of configs that a formula may name."""
-
-    keys_of_config: dict[str, int] = {}  # noqa: RUF012 # set for each config in turn
-
-    def __missing__(self, name: str) -> int:
-        return self.keys_of_config[name]
-
-
-def find_numbers(config: Any) -> dict[str, int]:
+def find_numbers(config: Any) -> dict[str, list[int]]:
     """Every whole number in a config by its key, sections included."""
-    found: dict[str, int] = {}
-    for value in config.values():
-        if isinstance(value, dict):
-            found |= find_numbers(value)
-    return found | {key: value for key, value in config.items() if type(value) is int}
+    found: dict[str, list[int]] = {}
+    for key, value in config.items():
+        for name, numbers in (find_numbers(value) if isinstance(value, dict) else {key: [value]}).items():
+            found.setdefault(name, []).extend(number for number in numbers if type(number) is int)
+    return found
 
 
 SNAPSHOT = [record for record in read_snapshot() if record.config]
@@ -159,7 +155,6 @@ def test_the_steps_of_every_bundled_model_add_up_to_its_total() -> None:
             ledger = build_ledger(record.config)
         except UnsupportedError:
             continue
-        Numbers.keys_of_config = find_numbers(record.config)
         check_steps(ledger)
         counted.add(ledger.architecture.model_type)
     assert len(counted) >= 40

@@ -86,7 +86,7 @@ def test_experts_come_go_and_change() -> None:
 
 def test_windows_and_kinds_of_attention_are_named() -> None:
     found = words(MIXTRAL, MISTRAL)
-    assert "attention window none → 4,096 tokens" in found
+    assert "attention window: none → 4,096 tokens" in found
     latent = words(LLAMA_8B, DEEPSEEK_V3)
     assert any(s.startswith("attention: grouped-query (GQA) → multi-head latent (MLA)") for s in latent)
     plain = words(GPT2, LLAMA_7B)

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.explain.configs import LLAMA_8B
+from zoo.arch.ledger import build_ledger
 from zoo.explain.keys import CHANGES, GROUPS, explain_keys, find_entry, format_value, load_glossary, walk_keys
-from zoo.explain.reads import WatchedConfig, find_uses
+from zoo.explain.reads import WatchedConfig, find_defaults, find_uses
 from zoo.sources.snapshot import read_snapshot
 
 #: The keys that people ask about first.
@@ -153,3 +154,10 @@ def test_a_watched_config_is_the_same_config() -> None:
     assert config.get("d") is None
     assert config.get("c") == [1]
     assert seen == {"a", "a.b", "c"}
+
+
+def test_defaults_of_a_section_are_named_with_its_path() -> None:
+    ledger = build_ledger({"model_type": "mistral3", "text_config": {"model_type": "mistral", "hidden_size": 64}})
+    defaults = find_defaults(ledger)
+    assert defaults["text_config.num_hidden_layers"] == 32
+    assert "text_config.hidden_size" not in defaults

@@ -14,6 +14,7 @@ from zoo.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from sqlalchemy import Engine
 
     from zoo.explain.comparison import Comparison, Row, Subject
 
@@ -65,32 +66,38 @@ def find_subjects(ctx: typer.Context, terms: list[str], top: int | None) -> list
     from zoo.metrics.analysis import analyze
 
     found: dict[str, Subject] = {}
+    engine = None
     for term in (word.strip() for text in terms for word in text.split(",") if word.strip()):
         if path := find_path(term):
             model = read_model(path)
             document = analyze(model.config, repo_id=model.repo_id).as_dict()
             found.setdefault(f"{path}", Subject(model.repo_id, document))
         else:
-            found |= {name: subject for name, subject in select_subjects(ctx, term, top) if name not in found}
+            engine = engine or ctx.obj.open_engine()
+            found |= {subject.name: subject for subject in select_subjects(ctx.obj, engine, term, top)}
     return list(found.values())
 
 
-def select_subjects(ctx: typer.Context, term: str, top: int | None) -> list[tuple[str, Subject]]:
-    """The models of the database that ``term`` means. Raises NoMatch when there is none."""
+def select_subjects(context: Context, engine: Engine, term: str, top: int | None) -> list[Subject]:
+    """The models of the database that ``term`` means; what is taken or left out is noted.
+
+    Raises:
+        NoMatch: there is none.
+    """
     from zoo.db.select import select_models
     from zoo.explain.comparison import Subject
     from zoo.metrics.analysis import describe_unsupported
 
     glob = any(sign in term for sign in "*?[")
-    chosen = select_models(ctx.obj.open_engine(), [term], top=top if glob else 1)
-    if glob:
-        for note in chosen.notes:
-            ctx.obj.note(note)
+    chosen = select_models(engine, [term], top=top if glob else 1)
+    rows = chosen.rows if glob else chosen.rows[:1]
+    for note in chosen.notes if glob else [f"{term}: taken to be {row.repo_id}" for row in rows if row.repo_id != term]:
+        context.note(note)
     subjects = []
-    for row in chosen.rows if glob else chosen.rows[:1]:
+    for row in rows:
         problem = row.problem[1] if row.problem else "there is no config"
         document = row.analysis or describe_unsupported({}, row.repo_id, problem).as_dict()
-        subjects.append((row.repo_id, Subject(row.repo_id, document, row.row)))
+        subjects.append(Subject(row.repo_id, document, row.row))
     return subjects
 
 

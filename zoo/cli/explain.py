@@ -50,13 +50,15 @@ def build_explanation(found: Resolved) -> Explanation:
     from zoo.explain.arithmetic import count_by_steps
     from zoo.explain.keys import explain_keys
     from zoo.explain.provenance import describe_reported
+    from zoo.explain.reads import find_defaults
     from zoo.explain.write import Explanation
     from zoo.metrics.analysis import analyze
 
     analysis = analyze(found.config, repo_id=found.repo_id)
+    defaults = find_defaults(analysis.ledger) if analysis.ledger else {}
     sums = count_by_steps(analysis.ledger, found.repo_id) if analysis.ledger else None
     reported = describe_reported(analysis.as_dict(), found.row)
-    return Explanation(found.repo_id, explain_keys(found.config), sums, analysis.reason, reported)
+    return Explanation(found.repo_id, explain_keys(found.config), defaults, sums, analysis.reason, reported)
 
 
 def write_document(said: Explanation) -> dict[str, object]:
@@ -66,6 +68,7 @@ def write_document(said: Explanation) -> dict[str, object]:
     return {
         "repo_id": said.repo_id,
         "keys": [fact.as_dict() for fact in said.keys],
+        "defaults": dict(said.defaults),
         "arithmetic": write_arithmetic(said.sums) if said.sums else None,
         "reason": said.reason,
         "reported": said.reported["reported"],
@@ -79,7 +82,7 @@ def print_explanation(console: Console, said: Explanation) -> None:
     from rich.text import Text
 
     from zoo.explain.keys import USES
-    from zoo.explain.write import group_facts
+    from zoo.explain.write import group_facts, list_defaults
 
     console.print(Text(said.repo_id, style="bold"))
     for group, facts in group_facts(said.keys):
@@ -91,6 +94,11 @@ def print_explanation(console: Console, said: Explanation) -> None:
             console.print(line, soft_wrap=False)
             console.print(Padding(Text(fact.meaning), (0, 0, 0, 4)), soft_wrap=False)
     console.print()
+    if said.defaults:
+        console.print(Text("Left out of the config: the defaults of the type", style="bold cyan"))
+        for key, text in list_defaults(said.defaults):
+            console.print(Text.assemble((key, "bold"), " = ", text), soft_wrap=False)
+        console.print()
     if said.sums is None:
         console.print(Text(f"No parameter count: {said.reason}"), soft_wrap=False)
         return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from zoo.arch.config import UnsupportedError
-from zoo.arch.ledger import build_ledger
+from zoo.arch.ledger import Ledger, build_ledger
 from zoo.metrics.analysis import analyze
 
 #: ledger: tensors or caches follow from it; facts: it is described, or sets a size in bytes.
@@ -50,3 +50,15 @@ def find_uses(config: Mapping[str, Any]) -> dict[str, Use]:
     analyze(WatchedConfig(config, by_any))
     uses: dict[str, Use] = dict.fromkeys(by_any, "facts")
     return uses | dict.fromkeys(by_ledger, "ledger")
+
+
+def find_defaults(ledger: Ledger) -> dict[str, Any]:
+    """Keys that were looked up but are not in the config, with what the ``model_type`` declares (null: nothing)."""
+    views = {view.path: view for view in (ledger.config, ledger.text)}
+    found: dict[str, Any] = {}
+    for path, origin in ledger.config.read.items():
+        section, dot, key = path.rpartition(".")
+        view = views.get(section + dot)
+        if origin != "config" and view is not None and key not in view:
+            found[path] = view.get(key)
+    return dict(sorted(found.items()))

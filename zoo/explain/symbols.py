@@ -59,6 +59,11 @@ KEYS = (
     Symbol("d_nope", "qk_nope_head_dim", "width of a key head without rotary position"),
     Symbol("d_rope", "qk_rope_head_dim", "width of the rotary key that all heads share"),
     Symbol("S", "type_vocab_size", "segment types"),
+    Symbol("K", "linear_conv_kernel_dim", "width of the causal convolution"),
+    Symbol("n_lk", "linear_num_key_heads", "query and key heads of linear attention"),
+    Symbol("n_lv", "linear_num_value_heads", "value heads of linear attention"),
+    Symbol("d_lk", "linear_key_head_dim", "width of a key head of linear attention"),
+    Symbol("d_lv", "linear_value_head_dim", "width of a value head of linear attention"),
     Symbol("B", "relative_attention_num_buckets", "buckets of relative distance"),
 )
 #: Sections whose sizes have letters of their own, by the part of their tensors: the mark behind the letter.
@@ -77,8 +82,18 @@ AXES: Mapping[str, tuple[str, ...]] = {
     "experts": ("E", "F_e", "2*F_e", "H"),
     "shared_experts": ("F_s", "2*F_s", "F_e", "H"),
     "router": ("E", "H"),
-    "norm": ("H", "d", "n_q*d", "n_kv*d", "d_v", "r_q", "r_kv", "n_q", "n_kv", "F"),
-    "recurrent": ("H",),
+    "norm": ("H", "d", "n_q*d", "n_kv*d", "d_v", "r_q", "r_kv", "n_q", "n_kv", "F", "d_lv"),
+    "recurrent": (
+        "H",
+        "n_lk*d_lk",
+        "n_lv*d_lv",
+        "2*n_lk*d_lk+n_lv*d_lv",
+        "2*n_lk*d_lk+2*n_lv*d_lv",
+        "2*n_lv",
+        "n_lv",
+        "d_lv",
+        "K",
+    ),
     "head": ("V", "C", "H"),
 }
 #: The letter for the layers that have a part, where not all have it.
@@ -173,12 +188,13 @@ class Sizes:
             self.values[symbol.text], self.symbols[symbol.text] = value, symbol
 
     def _read_keys(self, c: Config) -> dict[int, str]:
-        """Keys of the config by their number, where one key alone has it."""
+        """Keys of the config by their number, where one key alone has it and no letter stands for that number."""
         keys: dict[int, list[str]] = {}
         for key, value in c.raw.items():
             if type(value) is int and value >= _LEAST_KEY and _LIKE_A_SIZE.search(key) and key.isidentifier():
                 keys.setdefault(value, []).append(key)
-        return {value: names[0] for value, names in keys.items() if len(names) == 1}
+        taken = set(self.values.values())
+        return {value: names[0] for value, names in keys.items() if len(names) == 1 and value not in taken}
 
     def evaluate(self, formula: str) -> tuple[Factor, ...] | None:
         """The factors of ``formula``, or None when a letter of it has no value here."""

@@ -101,8 +101,8 @@ def describe_windows(a: Document, b: Document) -> Iterator[str]:
     """Windows and the kinds of layers."""
     one, two = a["attention"], b["attention"]
     if one["window"] != two["window"]:
-        sizes = ("none" if w is None else f"{w:,}" for w in (one["window"], two["window"]))
-        yield f"attention window {' → '.join(sizes)} tokens"
+        sizes = ("none" if w is None else f"{w:,} tokens" for w in (one["window"], two["window"]))
+        yield f"attention window: {' → '.join(sizes)}"
     kinds = [", ".join(f"{n} {kind}" for kind, n in each["layers"].items() if n) for each in (one, two)]
     mixed = any(sum(1 for n in each["layers"].values() if n) > 1 for each in (one, two))
     if kinds[0] != kinds[1] and (mixed or set(one["layers"]) != set(two["layers"])):

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from zoo.explain.arithmetic import Arithmetic
-from zoo.explain.keys import USES, KeyFact
+from zoo.explain.keys import USES, KeyFact, format_value
 from zoo.explain.prose import (
     describe_verdict,
     list_not_counted,
@@ -37,6 +37,7 @@ class Explanation(NamedTuple):
 
     repo_id: str
     keys: Sequence[KeyFact]
+    defaults: Mapping[str, Any]  #: keys that the config leaves out, and what the type has for them
     sums: Arithmetic | None
     reason: str | None
     reported: Mapping[str, Any]
@@ -59,6 +60,10 @@ def write_markdown(said: Explanation) -> str:
         for fact in facts:
             cells = (fact.path, fact.text, fact.meaning, fact.changes, USES[fact.use])
             lines.append(f"| {' | '.join(escape_markdown(cell) for cell in cells)} |")
+        lines.append("")
+    if said.defaults:
+        lines += ["### Left out of the config: the defaults of the type", "", "| key | value |", "| --- | --- |"]
+        lines += [f"| {escape_markdown(key)} | {escape_markdown(text)} |" for key, text in list_defaults(said.defaults)]
         lines.append("")
     lines += ["## Its parameters, step by step", ""]
     if said.sums is None:
@@ -95,6 +100,11 @@ def write_latex(said: Explanation) -> str:
             name = rf"\item[\texttt{{{escape_latex(fact.path)}}}] \texttt{{{escape_latex(fact.text)}}}"
             lines.append(f"{name} {escape_latex(fact.meaning)} Changes: {escape_latex(fact.changes)}.")
         lines.append(r"\end{description}")
+    if said.defaults:
+        lines += [r"\subsection*{Left out of the config: the defaults of the type}", r"\begin{itemize}"]
+        for key, text in list_defaults(said.defaults):
+            lines.append(rf"\item \texttt{{{escape_latex(key)}}} = \texttt{{{escape_latex(text)}}}")
+        lines.append(r"\end{itemize}")
     lines.append(r"\subsection*{Parameters, step by step}")
     if said.sums is None:
         lines.append(f"Not counted: {escape_latex(said.reason or '')}.")
@@ -124,6 +134,11 @@ def write_sums_latex(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterator[
     yield from (r"\subsection*{What does not count, and why}", r"\begin{itemize}")
     yield from (rf"\item {escape_latex(said)}" for said in list_not_counted(sums))
     yield r"\end{itemize}"
+
+
+def list_defaults(defaults: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys that the config leaves out, with their values formatted."""
+    return [(key, format_value(key, value)) for key, value in defaults.items()]
 
 
 def zip_legend(sums: Arithmetic) -> Iterator[tuple[str, str, int, str]]:
