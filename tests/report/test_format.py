@@ -125,3 +125,12 @@ def test_times_are_utc_to_the_minute() -> None:
     assert f.format_time(datetime(2026, 3, 1, 12, 5)) == "2026-03-01 12:05 UTC"
     east = timezone(timedelta(hours=2))
     assert f.format_time(datetime(2026, 3, 1, 1, 5, tzinfo=east)) == "2026-02-28 23:05 UTC"
+
+
+@given(text=st.text(max_size=80), length=st.integers(3, 60))
+def test_a_cut_name_keeps_its_start_and_its_end(text: str, length: int) -> None:
+    cut = f.cut_middle(text, length)
+    assert len(cut) == min(len(text), length)
+    if cut != text:
+        tail = (length - 1) // 2
+        assert (cut[: length - 1 - tail], cut[-tail:]) == (text[: length - 1 - tail], text[-tail:])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.fakes import LLAMA, UNKNOWN, make_models, make_row, make_rows
-from zoo.report.models import LABEL_LENGTH, Layer, cut_middle, describe_layers, find_period, label_models
+from zoo.report.models import LABEL_LENGTH, Layer, describe_layers, find_period, label_models
 
 
 def spell(text: str) -> list[Layer]:
@@ -31,16 +31,11 @@ def test_a_name_without_its_author_is_enough_unless_two_share_it() -> None:
     assert label_models(["a/x", "b/x", "c/y"]) == {"a/x": "a/x", "b/x": "b/x", "c/y": "y"}
 
 
-def test_long_names_that_are_cut_alike_stay_whole() -> None:
+def test_long_names_that_are_cut_alike_are_numbered() -> None:
     ids = [f"a/{'x' * 30}{middle}{'y' * 30}" for middle in "12"]
-    assert label_models(ids) == {repo_id: repo_id for repo_id in ids}
-
-
-@given(text=st.text(max_size=80), length=st.integers(5, 60))
-def test_a_cut_name_keeps_its_start_and_its_end(text: str, length: int) -> None:
-    cut = cut_middle(text, length)
-    assert len(cut) == min(len(text), length)
-    assert cut == text or (text.startswith(cut.split("…")[0]) and text.endswith(cut.rsplit("…", 1)[-1]))
+    one, two = label_models(ids).values()
+    assert (one[-3:], two[-3:]) == (" #1", " #2")
+    assert len(one) == len(two) == LABEL_LENGTH
 
 
 def test_the_longest_label_fits_a_table() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.fakes import make_models, make_rows
+from tests.report.fakes import LLAMA, make_models, make_row, make_rows
 from zoo.report import tables as t
 from zoo.report.facts import KEY_PARAMETERS, PARAMETERS
 from zoo.report.format import MISSING
@@ -94,3 +94,15 @@ def test_a_word_too_long_for_a_column_may_be_broken() -> None:
 def test_the_author_stands_below_the_name_unless_it_is_in_it() -> None:
     models = make_models(make_rows(2))
     assert t.head_model(models[0]) == t.Head("Mistral-7B-v0.1", "mistralai", title="mistralai/Mistral-7B-v0.1")
+
+
+def test_a_stranger_cannot_fill_the_pages() -> None:
+    cell = t.text_cell("x" * 100_000, "y" * 100_000)
+    assert len(cell.text) == len(cell.sub) == t.MOST_TEXT
+
+
+def test_sources_are_named_in_full() -> None:
+    (model,) = make_models([make_row(f"{'a' * 40}/{'b' * 50}", LLAMA)])
+    assert t.head_source(model) == t.Head("b" * 50, "a" * 40, title=f"{'a' * 40}/{'b' * 50}")
+    assert t.head_source(model).is_long
+    assert len(t.head_model(model).label) == len(t.head_model(model).sub) == 34

@@ -94,6 +94,14 @@ def format_time(moment: datetime | None) -> str:
     return f"{zoned:%Y-%m-%d %H:%M} UTC"
 
 
+def cut_middle(text: str, length: int) -> str:
+    """``text`` in at most ``length`` (>= 3) characters: the start and the end are what tells names apart."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}"
+
+
 def join_words(words: list[str] | tuple[str, ...]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from zoo.report.format import cut_middle
+
 #: Longest label of a model in a chart or a table, in characters.
 LABEL_LENGTH = 34
 
@@ -111,20 +113,20 @@ def read_model(row: SourceRow, label: str, contexts: Sequence[int]) -> ReportMod
 
 
 def label_models(repo_ids: Sequence[str]) -> dict[str, str]:
-    """A short name for each id: without its author where that is unique, cut in the middle where it is long."""
+    """A short name for each id: without its author where that is unique, cut in the middle where it is long.
+
+    Names that are alike after the cut are numbered; the full ids stand among the sources.
+    """
     names = Counter(repo_id.rpartition("/")[2] for repo_id in repo_ids)
     labels = {r: r.rpartition("/")[2] if names[r.rpartition("/")[2]] == 1 else r for r in repo_ids}
-    short = {repo_id: cut_middle(label, LABEL_LENGTH) for repo_id, label in labels.items()}
-    again = Counter(short.values())
-    return {repo_id: label if again[label] == 1 else repo_id for repo_id, label in short.items()}
-
-
-def cut_middle(text: str, length: int) -> str:
-    """``text`` in at most ``length`` characters: the start and the end are what tells names apart."""
-    if len(text) <= length:
-        return text
-    tail = (length - 1) // 2
-    return f"{text[: length - 1 - tail]}…{text[-tail:]}"
+    again = Counter(cut_middle(label, LABEL_LENGTH) for label in labels.values())
+    seen: Counter[str] = Counter()
+    for repo_id, label in labels.items():
+        short = cut_middle(label, LABEL_LENGTH)
+        seen[short] += 1
+        number = f" #{seen[short]}"
+        labels[repo_id] = short if again[short] == 1 else cut_middle(label, LABEL_LENGTH - len(number)) + number
+    return labels
 
 
 def describe_layers(layers: Sequence[Layer]) -> str:

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from zoo.report.format import (
+    cut_middle,
     format_binary_bytes,
     format_context,
     format_count,
@@ -199,7 +200,7 @@ def _value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return format_real(value)
-    return "none" if value is None else str(value)
+    return "none" if value is None else cut_middle(str(value), 40)
 
 
 def _need(need: int) -> str:

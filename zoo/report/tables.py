@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,22 +10,30 @@ from typing import Any
 from zoo.metrics.glossary import BY_KEY
 from zoo.report.format import (
     MISSING,
+    cut_middle,
     format_binary_bytes,
     format_count,
     format_decimal_bytes,
     format_real,
     format_share,
 )
-from zoo.report.models import ReportModel
+from zoo.report.models import LABEL_LENGTH, ReportModel
 
 #: Up to this many models stand side by side as columns; more are rows.
 SIDE_BY_SIDE = 4
 #: Beyond this many rows a table is set more closely.
 MANY_ROWS = 12
+#: Text from outside is cut to this many characters: no stranger fills the pages of a report.
+MOST_TEXT = 240
 #: Longer words may be broken anywhere.
 LONG_WORD = 20
 #: Columns beside the name that fit an upright A4 page.
 MOST_COLUMNS = 7
+
+
+def has_long_word(text: str) -> bool:
+    """Whether ``text`` has more letters without a place to break than a column has room for."""
+    return any(len(word) > LONG_WORD for word in re.split(r"[\s-]", text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class Cell:
     @property
     def is_long(self) -> bool:
         """Whether it holds a word that may have to be broken to fit its column."""
-        return any(len(word) > LONG_WORD for word in f"{self.text} {self.sub}".split())
+        return has_long_word(f"{self.text} {self.sub}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,11 @@ class Head:
     sub: str = ""
     why: str = ""
     title: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it holds a word that may have to be broken to fit its column."""
+        return has_long_word(f"{self.label} {self.sub}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +147,11 @@ def share_cell(part: int, whole: int) -> Cell:
 
 
 def text_cell(value: Any, sub: str = "") -> Cell:
-    """Text that comes from outside stays text; nothing (None, empty) is shown as missing."""
+    """Text from outside stays text, and within bounds; nothing (None, empty) is shown as missing."""
     if value is None or value == "":
         return no_cell(numeric=False)
-    text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
-    return Cell(text, sub, text.casefold(), numeric=False)
+    text = ("yes" if value else "no") if isinstance(value, bool) else cut_middle(str(value), MOST_TEXT)
+    return Cell(text, cut_middle(sub, MOST_TEXT), text.casefold(), numeric=False)
 
 
 def read_count(path: str) -> Callable[[ReportModel], Cell]:
@@ -158,13 +172,24 @@ def read_text(path: str) -> Callable[[ReportModel], Cell]:
 
 def head_model(model: ReportModel) -> Head:
     """The heading of a model: its short name, its author below, its full id where the mouse stays."""
-    author = model.author if model.author and not model.label.startswith(f"{model.author}/") else ""
+    author = "" if model.label.startswith(f"{model.author}/") else cut_middle(model.author, LABEL_LENGTH)
     return Head(model.label, author, title=model.repo_id)
 
 
-def tabulate(name: str, caption: str, facts: Sequence[Fact], models: Sequence[ReportModel]) -> Table:
+def head_source(model: ReportModel) -> Head:
+    """The heading of a model with all of its id."""
+    return Head(model.repo_id.rpartition("/")[2], model.author, title=model.repo_id)
+
+
+def tabulate(
+    name: str,
+    caption: str,
+    facts: Sequence[Fact],
+    models: Sequence[ReportModel],
+    head: Callable[[ReportModel], Head] = head_model,
+) -> Table:
     """One row a model, one column a fact."""
-    lines = tuple(Line(head_model(model), tuple(fact.read(model) for fact in facts)) for model in models)
+    lines = tuple(Line(head(model), tuple(fact.read(model) for fact in facts)) for model in models)
     return Table(name, caption, "Model", tuple(fact.head for fact in facts), lines)
 
 
