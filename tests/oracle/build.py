@@ -23,6 +23,9 @@ TASKS = (
     "MASKED_LM",
 )
 
+#: Types that transformers does not know by name, though it has the class that their files name.
+SAME_AS = {"kimi_k2": "deepseek_v3"}
+
 Patterns = dict[tuple[str, tuple[int, ...]], int]
 
 
@@ -58,6 +61,7 @@ def build_model(config: dict[str, Any]) -> Any:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     torch.set_num_threads(1)
+    config = {**config, "model_type": SAME_AS.get(config["model_type"], config["model_type"])}
     parsed = CONFIG_MAPPING[config["model_type"]].from_dict(dict(config))
     with torch.device("meta"):
         model = find_class(config)(parsed)

@@ -21,7 +21,7 @@ def maybe(rng: random.Random, config: Config, chance: float = 0.6, **choices: li
 
 def read(config: Config, key: str) -> Any:
     """The value, by itself or by default."""
-    return config.get(key, find_spec(config["model_type"]).defaults.get(key))
+    return config[key] if key in config else find_spec(config["model_type"]).defaults[key]
 
 
 def some_layers(rng: random.Random, config: Config, key: str, *kinds: str, chance: float = 0.4) -> None:
@@ -304,7 +304,21 @@ def tune_hrm(rng: random.Random, config: Config) -> None:
     config["hidden_size"] = 16 * heads
 
 
+def tune_kimi_k2(rng: random.Random, config: Config) -> None:
+    """The type declares no defaults: its files say everything."""
+    config |= {"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": rng.choice([1, 3]), "vocab_size": 97}
+    config |= {"intermediate_size": rng.choice([24, 48]), "num_key_value_heads": 4}
+    config |= {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
+    config |= {"moe_intermediate_size": 16, "first_k_dense_replace": 1, "num_nextn_predict_layers": 0}
+    maybe(rng, config, 0.3, attention_bias=[True, False], tie_word_embeddings=[True, False])
+    tune_latent(rng, config)
+    tune_deepseek_kin(rng, config)
+    config.pop("head_dim", None)
+    config.pop("mlp_layer_types", None)
+
+
 OWN: dict[str, Tuner] = {
+    "kimi_k2": tune_kimi_k2,
     **dict.fromkeys(("axk1", "axk2", "hy_v4"), tune_indexed),
     "youtu": tune_latent,
     "laguna": tune_laguna,
@@ -361,6 +375,25 @@ TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)
 
 #: Keys whose declared default no model can run with.
 REQUIRED: dict[str, Config] = {
+    "kimi_k2": {
+        "hidden_size": 7168,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 64,
+        "num_hidden_layers": 61,
+        "vocab_size": 163840,
+        "intermediate_size": 18432,
+        "q_lora_rank": 1536,
+        "kv_lora_rank": 512,
+        "qk_rope_head_dim": 64,
+        "qk_nope_head_dim": 128,
+        "v_head_dim": 128,
+        "n_routed_experts": 384,
+        "n_shared_experts": 1,
+        "num_experts_per_tok": 8,
+        "moe_intermediate_size": 2048,
+        "first_k_dense_replace": 1,
+        "num_nextn_predict_layers": 0,
+    },
     "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8},
     "hunyuan_v1_moe": {"head_dim": 128},
     "dots1": {"n_shared_experts": 2, "n_routed_experts": 128, "num_experts_per_tok": 6},

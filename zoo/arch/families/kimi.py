@@ -1,4 +1,4 @@
-"""Kimi Linear: delta attention with a state of fixed size in three layers of four, latent attention in the fourth."""
+"""Kimi K2, and the models with Kimi delta attention: a state of fixed size in most layers, latents in the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.arch.attention import LatentAttention
 from zoo.arch.config import Config, UnsupportedError, check_whole
-from zoo.arch.families.deepseek import DEEPSEEK, MOE_V3, PRE_NORMS
+from zoo.arch.families.deepseek import DEEPSEEK, MOE_V3, PRE_NORMS, FinalNormAndMtp
 from zoo.arch.families.deepseek import dense_first as first_k_dense
 from zoo.arch.families.zamba import read_unless_said
 from zoo.arch.heads import LmHead, causal_heads, decoder
@@ -121,6 +121,14 @@ def head_gate(c: Config, p: Place) -> Iterable[Row]:
     return p.linear("g_proj", c.hidden, c.heads, "attention")
 
 
+def says_bias(c: Config) -> bool:
+    """Kimi K2 names DeepSeek's own code, in which biases are off where a file does not speak of them."""
+    return "attention_bias" in c and c.flag("attention_bias")
+
+
+K2_ATTENTION = at("self_attn", LatentAttention(bias=says_bias))
+
+
 def refuse_low_rank(c: Config) -> str | None:
     return "q_lora_rank is set, which the class does not have" if c.raw.get("q_lora_rank") else None
 
@@ -175,5 +183,17 @@ register(
         supported=refuse_low_rank,
         example="inclusionAI/Ling-3.0-Flash",
         about="Kimi's delta attention in five layers of six, gated latent attention in the sixth, 8 of 512 experts.",
+    ),
+    decoder(
+        "kimi_k2",
+        "DeepseekV3",
+        "Kimi",
+        K2_ATTENTION,
+        at("mlp", by_kind(first_k_dense, dense=GatedMlp(), sparse=MOE_V3)),
+        *PRE_NORMS,
+        final=FinalNormAndMtp((K2_ATTENTION, at("mlp", MOE_V3), *PRE_NORMS)),
+        dims=DEEPSEEK,
+        example="moonshotai/Kimi-K2-Instruct",
+        about="DeepSeek-V3 with 384 experts and half the heads, under a name of its own; it declares no defaults.",
     ),
 )
