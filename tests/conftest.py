@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,13 @@ from hypothesis import settings
 from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
+
+# What the person who runs the tests has set up is not theirs to see. huggingface_hub reads its environment once, when it
+# is imported: done here, no test can freeze its own endpoint into it for all others.
+for name in [name for name in os.environ if name.startswith(("HF_", "ZOO_", "HUGGING_FACE_"))]:
+    del os.environ[name]
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+import_module("huggingface_hub.constants")
 
 # A shared machine is slow now and then: that is no failure.
 settings.register_profile("zoo", deadline=None)

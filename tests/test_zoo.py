@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import zoo
 from zoo.errors import BadInput, NoMatch, SchemaTooNew, ZooError
-from zoo.text import clean_text
+from zoo.text import clean_text, dump_json
 
 
 def test_analyze_is_reached_from_the_package() -> None:
@@ -27,6 +29,17 @@ def test_errors_say_what_to_do_and_carry_data() -> None:
     assert BadInput("a.json", "is a list").exit_code == 3
     assert "update zoo" in str(SchemaTooNew("0009", "0002"))
     assert issubclass(SchemaTooNew, ZooError)
+
+
+def test_json_on_a_terminal_cannot_steer_it_and_reads_back() -> None:
+    value = {"name": "a\x1b[31m\x9b2J\u202eé", "list": [1, None]}
+    for indent in (None, 2):
+        text = dump_json(value, indent=indent)
+        assert not set(text) & {"\x1b", "\x9b", "\u202e"}
+        assert "é" in text
+        assert json.loads(text) == value
+    with pytest.raises(ValueError, match="JSON"):
+        dump_json(float("inf"))
 
 
 def test_text_from_outside_cannot_steer_the_terminal() -> None:

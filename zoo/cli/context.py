@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -57,11 +56,15 @@ class Context:
 
     def print_json(self, value: Any) -> None:
         """Write one JSON document to stdout (dates as ISO 8601, no NaN)."""
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+        from zoo.text import dump_json
+
+        sys.stdout.write(dump_json(value, indent=2) + "\n")
 
     def print_jsonl(self, values: Sequence[Any]) -> None:
+        from zoo.text import dump_json
+
         for value in values:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+            sys.stdout.write(dump_json(value) + "\n")
 
     def open_engine(self, *, write: bool = False) -> Engine:
         """Engine on the chosen database, migrated when older; read-only unless ``write``."""
