@@ -13,8 +13,8 @@ from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
 
-# What the person who runs the tests has set up is not theirs to see. huggingface_hub reads its environment once, when it
-# is imported: done here, no test can freeze its own endpoint into it for all others.
+# What the person who runs the tests has set up is not theirs to see. huggingface_hub reads its environment once, when
+# it is imported: done here, no test can freeze its own endpoint into it for all others.
 for name in [name for name in os.environ if name.startswith(("HF_", "ZOO_", "HUGGING_FACE_"))]:
     del os.environ[name]
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
