@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from zoo.db import export
 from zoo.db.export import read_view, write_csv, write_jsonl, write_parquet, write_sqlite
+from zoo.db.session import open_engine
 from zoo.db.views import VIEW_COLUMNS
 from zoo.metrics.glossary import BY_KEY
 
@@ -26,7 +27,8 @@ def read_all(engine: Engine, view: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("view", VIEW_COLUMNS)
-def test_every_format_holds_every_row(snapshot: Engine, tmp_path: Path, view: str) -> None:
+def test_every_format_holds_every_row(snapshot_path: Path, tmp_path: Path, view: str) -> None:
+    snapshot = open_engine(str(snapshot_path))
     rows = read_all(snapshot, view)
     text, lines = io.StringIO(), io.StringIO()
     with snapshot.connect() as connection:
