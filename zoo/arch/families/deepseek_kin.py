@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zoo.arch.attention import Attention, LatentAttention
 from zoo.arch.config import Config, Dim, check_whole, read_kv_heads, split_heads
-from zoo.arch.families.deepseek import DEEPSEEK, MOE_V3, PRE_NORMS, dense_first
+from zoo.arch.families.deepseek import DEEPSEEK, MOE_V3, PRE_NORMS, FinalNormAndMtp, dense_first
 from zoo.arch.families.gpt_oss import attention_sinks
 from zoo.arch.heads import causal_heads, decoder
 from zoo.arch.layers import at, by_kind, layer_types, named_kinds, resized
@@ -110,6 +110,7 @@ register(
         at("self_attn", LatentAttention()),
         at("mlp", by_kind(named_kinds(first_is_dense, "mlp_layer_types"), dense=GatedMlp(), sparse=MOE_V3)),
         *PRE_NORMS,
+        final=FinalNormAndMtp((at("self_attn", LatentAttention()), at("mlp", MOE_V3), *PRE_NORMS)),
         heads=causal_heads("Glm4MoeLite", sequence=None, tokens=None),
         dims=DEEPSEEK,
         example="zai-org/GLM-4.7-Flash",

@@ -11,7 +11,7 @@ from zoo.arch.layers import at, by_kind
 from zoo.arch.mlp import GatedMlp, Moe, Router
 from zoo.arch.norms import rms
 from zoo.arch.registry import register
-from zoo.arch.rows import Place, Row
+from zoo.arch.rows import Place, Row, Tensor
 
 PRE_NORMS = (rms("input_layernorm"), rms("post_attention_layernorm"))
 
@@ -30,6 +30,20 @@ def correction_bias(c: Config, p: Place) -> Iterable[Row]:
     yield p.tensor("gate.moe_statics.e_score_correction_bias", (1, c.experts), "router", "vector")
 
 
+def final_norm_and_mtp(c: Config, p: Place) -> Iterable[Row]:
+    """The final norm, and what predicts further tokens: dense layers behind a projection of two normalised inputs."""
+    yield from rms("norm")(c, p)
+    count = c.maybe("num_nextn_predict_layers") or 0
+    if count:
+        place = p._replace(layers=range(count), role="mtp")
+        norms = (rms("mtp_emb_norm.{}"), rms("mtp_hidden_norm.{}"))
+        layer = (at("self_attn", ATTENTION), at("mlp", GatedMlp(bias="use_bias")), *PRE_NORMS)
+        for block in (at("mtp_block.{}", *layer), *norms):
+            yield from (row._replace(role="mtp") for row in block(c, place) if isinstance(row, Tensor))
+        yield from place.linear("mtp_linear_proj.{}", 2 * c.hidden, c.hidden, "other", c.flag("use_bias"))
+
+
+ATTENTION = Attention(bias="use_bias")
 SHARED = at("shared_experts", GatedMlp(width="shared_ffn", part="shared_experts", bias="use_bias"))
 
 register(
@@ -37,7 +51,7 @@ register(
         "ernie4_5",
         "Ernie4_5",
         "ERNIE",
-        at("self_attn", Attention(bias="use_bias")),
+        at("self_attn", ATTENTION),
         at("mlp", GatedMlp(bias="use_bias")),
         *PRE_NORMS,
         heads=causal_heads("Ernie4_5", sequence=None, tokens=None),
@@ -48,7 +62,7 @@ register(
         "ernie4_5_moe",
         "Ernie4_5_Moe",
         "ERNIE",
-        at("self_attn", Attention(bias="use_bias")),
+        at("self_attn", ATTENTION),
         at(
             "mlp",
             by_kind(
@@ -56,6 +70,7 @@ register(
             ),
         ),
         *PRE_NORMS,
+        final=final_norm_and_mtp,
         heads=causal_heads("Ernie4_5_Moe", lm=LmHead(bias="use_bias"), sequence=None, tokens=None),
         dims={
             "experts": "moe_num_experts",
