@@ -229,6 +229,32 @@ def test_deberta_has_what_its_switches_ask_for() -> None:
     assert part(scored, "head") == 1536 * 1536 + 1536 + 128_100
 
 
+def test_debertas_pooler_may_have_a_width_of_its_own() -> None:
+    config = DEBERTA_V3 | {"architectures": ["DebertaV2ForSequenceClassification"]}
+    assert part(config, "other") == 768 * 768 + 768
+    assert part(config | {"pooler_hidden_size": 64}, "other") == 64 * 64 + 64
+
+
+def test_deepseek_v32_keeps_a_latent_and_an_index_key_and_looks_at_2048_tokens() -> None:
+    states = build_ledger({"model_type": "deepseek_v32"}).states
+    assert sorted((s.per_token, s.window) for s in states if s.per_token) == [(128, None), (576, None)]
+    assert [(s.per_token, s.decode_flops_per_pos) for s in states if s.window == 2048] == [(0, 2 * 128 * 1088)]
+
+
+def test_what_the_hub_stores_of_glm_5_is_the_model_and_its_mtp_layer() -> None:
+    config = {"model_type": "glm_moe_dsa", "num_nextn_predict_layers": 1}
+    assert total(config) + buffers(config) + stored(config, "mtp") == 753_864_139_008
+
+
+def test_layers_of_glm_5_share_what_an_indexer_picked_by_list_by_pattern_or_by_rule() -> None:
+    base = {"model_type": "glm_moe_dsa", "num_hidden_layers": 4}
+    listed = base | {"indexer_types": ["full", "shared", "shared", "full"]}
+    assert cached(listed) == {"full": 4 * 576 + 2 * 128}
+    assert cached(base | {"index_topk_pattern": "FSSF"}) == cached(listed)
+    assert cached(base | {"index_topk_freq": 2, "index_skip_topk_offset": 1}) == {"full": 4 * 576 + 2 * 128}
+    assert cached(base) == {"full": 4 * (576 + 128)}
+
+
 def test_modernbert_looks_64_tokens_around_in_two_layers_of_three() -> None:
     states = {s.kind: s for s in build_ledger({"model_type": "modernbert"}).states}
     assert (states["sliding"].window, states["sliding"].repeats) == (129, 14)
@@ -277,6 +303,9 @@ REFUSED = [
     ({"model_type": "qwen3_vl", "vision_config": {"deepstack_visual_indexes": 3}}, "is not a list of layers"),
     ({"model_type": "lfm2", "full_attn_idxs": 3}, "full_attn_idxs is not a list"),
     ({"model_type": "lfm2", "block_ffn_dim_multiplier": "1"}, "block_ffn_dim_multiplier is '1', not a number"),
+    ({"model_type": "glm_moe_dsa", "index_topk_pattern": "FS"}, "index_topk_pattern names 2 of 78 layers"),
+    ({"model_type": "glm_moe_dsa", "index_topk_pattern": "X" * 78}, "layers of kind 'X' are not known"),
+    ({"model_type": "deepseek_v32", "q_lora_rank": None}, "q_lora_rank is null"),
     ({"model_type": "albert", "num_hidden_groups": 13}, "13 groups for 12 layers"),
     ({"model_type": "deberta-v2", "attention_head_size": 32}, "24 heads of 32 are not as wide"),
 ]

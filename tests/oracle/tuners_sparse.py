@@ -296,6 +296,22 @@ def tune_modernbert(rng: random.Random, config: Config) -> None:
     config |= {"pad_token_id": 1}
 
 
+def tune_dsa(rng: random.Random, config: Config) -> None:
+    tune_deepseek(rng, config)
+    config["q_lora_rank"] = rng.choice([16, 24])
+    config["num_key_value_heads"] = config.get("num_attention_heads")
+    config["num_hidden_layers"] = layers = rng.randint(1, 5)
+    maybe(rng, config, index_head_dim=[16, 24], index_n_heads=[2, 4], index_topk=[8, 16])
+    if rng.random() < 0.3:
+        config["mlp_layer_types"] = rng.choices(["dense", "sparse"], k=layers)
+    if rng.random() < 0.3:
+        config["layer_types"] = rng.choices(["indexed_attention", "deepseek_sparse_attention"], k=layers)
+    if config["model_type"] == "glm_moe_dsa":
+        patterns = [None, "".join(rng.choices("FS", k=layers))]
+        config["indexer_types"] = rng.choice([None, rng.choices(["full", "shared"], k=layers)])
+        maybe(rng, config, index_topk_pattern=patterns, index_topk_freq=[1, 2, 4], index_skip_topk_offset=[0, 1, 3])
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -321,6 +337,8 @@ TUNERS: dict[str, Tuner] = {
     "llava": tune_llava,
     "mistral3": tune_mistral3,
     "gemma3": tune_gemma3,
+    "deepseek_v32": tune_dsa,
+    "glm_moe_dsa": tune_dsa,
     "lfm2": tune_lfm2,
     "bart": tune_bart,
     "mbart": tune_bart,
