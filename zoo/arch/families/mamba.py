@@ -14,7 +14,8 @@ MAMBA_DIMS: dict[str, Dim] = {
     "kv_heads": lambda c: 0,
     "head_dim": lambda c: 0,
     "ffn": lambda c: c.ssm_inner,
-    "ssm_inner": lambda c: c.whole("expand", least=1) * c.hidden,
+    # A file that was saved with its inner width keeps it: the class sets what it is given after what it works out.
+    "ssm_inner": lambda c: c.maybe("intermediate_size", least=1) or c.whole("expand", least=1) * c.hidden,
     "ssm_state": "state_size",
     "ssm_conv": lambda c: c.whole("conv_kernel", least=1),
     "ssm_rank": read_dt_rank("time_step_rank"),
