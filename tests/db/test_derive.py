@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 
 from tests.records import LLAMA_PARAMS, make_config
-from zoo.db.derive import MAX_TEXT, analysis_version, derive, digest_analysis, list_columns
+from zoo.db.derive import (
+    IDLE_KEYS,
+    MAX_TEXT,
+    analysis_version,
+    derive,
+    derive_cached,
+    digest_analysis,
+    list_columns,
+)
 from zoo.metrics import analysis
+from zoo.sources.snapshot import read_snapshot
 
 
 def test_a_config_gives_columns_parts_and_json() -> None:
@@ -66,3 +75,17 @@ def test_the_version_names_the_code_behind_the_numbers() -> None:
     release, _, digest = analysis_version().partition("+")
     assert release
     assert len(digest) == 12
+
+
+def test_idle_keys_change_nothing_in_any_model_of_the_snapshot() -> None:
+    for record in read_snapshot():
+        config = dict(record.config or {})
+        assert derive_cached(config) == derive(config), record.repo_id
+        idle = config | dict.fromkeys(IDLE_KEYS, 0.5)
+        assert derive(idle) == derive(config), record.repo_id
+
+
+def test_a_cached_analysis_is_taken_for_idle_differences_only() -> None:
+    assert derive_cached(make_config(_name_or_path="a")) is derive_cached(make_config(_name_or_path="b"))
+    assert derive_cached(make_config(vocab_size=101)).columns["vocab_size"] == 101
+    assert derive_cached(make_config(rope_theta=float("inf"))) == derive(make_config(rope_theta=float("inf")))

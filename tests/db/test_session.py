@@ -143,7 +143,7 @@ def test_an_analysis_that_changes_replaces_the_old_one(stale: str, monkeypatch: 
         found = real(config)
         return derive.Derived("new", found.text, {**found.columns, "params_total": 7}, found.parts)
 
-    monkeypatch.setattr(refresh, "derive", other)
+    monkeypatch.setattr(refresh, "derive_cached", other)
     open_engine(stale, write=True, note=lambda _: None)
     assert read_numbers(stale)[0] == 7
     with make_engine(resolve_url(stale)).connect() as connection:

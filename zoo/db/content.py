@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, insert, select, update
 
 from zoo.config_text import canonical_json, hash_canonical, parse_config
-from zoo.db.derive import Derived, analysis_version, derive
+from zoo.db.derive import Derived, analysis_version, derive_cached
 from zoo.db.tables import Analysis, AnalysisBody, Config, ConfigBody, Part, table_of
 
 #: Bound parameters in one IN (…).
@@ -47,7 +47,7 @@ def store_configs(connection: Connection, configs: Mapping[str, CanonicalConfig]
     """Store ``configs`` (by hash; none of them is stored yet), each analysed."""
     if not configs:
         return {}
-    derived = {sha256: derive(spelled.config) for sha256, spelled in configs.items()}
+    derived = {sha256: derive_cached(spelled.config) for sha256, spelled in configs.items()}
     analyses = store_analyses(connection, derived.values())
     version = analysis_version()
     connection.execute(

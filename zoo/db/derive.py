@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,15 @@ from zoo.metrics.glossary import METRICS, Metric
 
 #: Longest text in a derived column; PostgreSQL indexes no text of more than some 2,700 bytes.
 MAX_TEXT = 500
+#: Top-level keys that change nothing in an analysis, and differ between fine-tunes of one base.
+IDLE_KEYS = frozenset(
+    (
+        *("_name_or_path", "name_or_path", "transformers_version", "transformers.js_config", "unsloth_version"),
+        *("unsloth_fixed", "use_cache", "bos_token_id", "eos_token_id", "initializer_range", "attention_dropout"),
+        *("hidden_dropout", "hidden_dropout_prob", "attention_probs_dropout_prob", "resid_pdrop", "embd_pdrop"),
+        *("output_router_logits", "router_aux_loss_coef", "task_specific_params", "gradient_checkpointing"),
+    )
+)
 _INT64 = range(-(1 << 63), 1 << 63)
 _CODE = ("arch", "metrics")
 
@@ -46,6 +55,19 @@ def analysis_version() -> str:
             if path.is_file() and path.suffix in (".py", ".json", ".toml"):
                 digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"
+
+
+def derive_cached(config: Mapping[str, Any]) -> Derived:
+    """As :func:`derive`, and at once where a config that differs only in :data:`IDLE_KEYS` was analysed just before.
+
+    Most configs are those of fine-tunes, which differ in nothing else.
+    """
+    return _derive_text(json.dumps({key: config[key] for key in config if key not in IDLE_KEYS}, sort_keys=True))
+
+
+@lru_cache(maxsize=4096)
+def _derive_text(text: str) -> Derived:
+    return derive(json.loads(text))
 
 
 def derive(config: Mapping[str, Any]) -> Derived:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, bindparam, func, select, update
 
 from zoo.config_text import parse_config
 from zoo.db.content import delete_unused_analyses, store_analyses
-from zoo.db.derive import analysis_version, derive
+from zoo.db.derive import analysis_version, derive_cached
 from zoo.db.store import check_rows
 from zoo.db.tables import Config, ConfigBody, Model, table_of
 
@@ -52,7 +52,7 @@ def _refresh_batch(connection: Connection) -> int:
         .where(Config.analyzed_by != version)
         .limit(BATCH)
     )
-    derived = {row[0]: derive(parse_config(row[1], source="config")) for row in connection.execute(stale)}
+    derived = {row[0]: derive_cached(parse_config(row[1], source="config")) for row in connection.execute(stale)}
     if not derived:
         return 0
     ids = store_analyses(connection, derived.values(), rewrite=True)
