@@ -317,7 +317,33 @@ def tune_kimi_k2(rng: random.Random, config: Config) -> None:
     config.pop("mlp_layer_types", None)
 
 
+def tune_xlstm(rng: random.Random, config: Config) -> None:
+    config["num_heads"] = rng.choice([2, 4])
+    config["hidden_size"] = rng.choice([64, 96])
+    maybe(rng, config, qk_dim_factor=[0.5, 1.0], v_dim_factor=[0.5, 1.0, 2.0], ffn_proj_factor=[2.0, 2.667])
+    maybe(rng, config, weight_mode=["fused", "single"], ffn_round_up_to_multiple_of=[16, 64])
+    if rng.random() < 0.3:
+        config |= {"embedding_dim": config["hidden_size"], "num_hidden_layers": rng.choice([2, 3]), "num_blocks": 2}
+
+
+def tune_xlnet(rng: random.Random, config: Config) -> None:
+    config["n_head"] = rng.choice([2, 4])
+    config["d_model"] = 16 * config["n_head"]
+    maybe(rng, config, d_inner=[24, 48], mem_len=[None, 0, 16], attn_type=["bi", "uni"])
+    config["pad_token_id"] = 5
+
+
+def tune_zaya(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, num_experts=[4, 6], moe_intermediate_size=[16], router_hidden_size=[8, 16], head_dim=[8, 16])
+    maybe(rng, config, cca_time0=[2, 3], cca_time1=[2, 3], sliding_window=[16])
+    if config.get("sliding_window"):
+        some_layers(rng, config, "layer_types", "hybrid", "hybrid_sliding")
+
+
 OWN: dict[str, Tuner] = {
+    "xlstm": tune_xlstm,
+    "xlnet": tune_xlnet,
+    "zaya": tune_zaya,
     "kimi_k2": tune_kimi_k2,
     **dict.fromkeys(("axk1", "axk2", "hy_v4"), tune_indexed),
     "youtu": tune_latent,
