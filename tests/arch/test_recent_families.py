@@ -255,6 +255,28 @@ def test_layers_of_glm_5_share_what_an_indexer_picked_by_list_by_pattern_or_by_r
     assert cached(base) == {"full": 4 * (576 + 128)}
 
 
+def test_upper_layers_of_gemma3n_keep_nothing() -> None:
+    config = {"model_type": "gemma3n_text"}
+    assert cached(config) == {"sliding": 16 * 2 * 512, "full": 4 * 2 * 512}
+    rows = {t.name: t for t in build_ledger(config).tensors}
+    assert len(rows["model.layers.{}.self_attn.k_proj.weight"].layers or ()) == 20
+    assert len(rows["model.layers.{}.self_attn.q_proj.weight"].layers or ()) == 35
+    assert total(config) == 6_835_235_568
+    assert rows["model.embed_tokens_per_layer.weight"].stored == 2_348_810_240
+
+
+def test_layers_of_gemma3n_may_differ_in_width() -> None:
+    base = {"model_type": "gemma3n_text", "num_hidden_layers": 5, "num_kv_shared_layers": 0}
+    assert part(base | {"intermediate_size": [64, 64, 96, 64, 96]}, "mlp") == 3 * 2048 * (3 * 64 + 2 * 96)
+    assert part(base | {"intermediate_size": 64}, "mlp") == 3 * 2048 * 5 * 64
+    assert build_ledger(base | {"intermediate_size": [64, 64, 96, 64, 96]}).text.ffn == 96
+
+
+def test_a_single_stream_needs_no_projections() -> None:
+    names = {t.name for t in build_ledger({"model_type": "gemma3n_text", "altup_num_inputs": 1}).tensors}
+    assert not any("altup_projections" in name for name in names)
+
+
 def test_modernbert_looks_64_tokens_around_in_two_layers_of_three() -> None:
     states = {s.kind: s for s in build_ledger({"model_type": "modernbert"}).states}
     assert (states["sliding"].window, states["sliding"].repeats) == (129, 14)
@@ -306,6 +328,10 @@ REFUSED = [
     ({"model_type": "glm_moe_dsa", "index_topk_pattern": "FS"}, "index_topk_pattern names 2 of 78 layers"),
     ({"model_type": "glm_moe_dsa", "index_topk_pattern": "X" * 78}, "layers of kind 'X' are not known"),
     ({"model_type": "deepseek_v32", "q_lora_rank": None}, "q_lora_rank is null"),
+    ({"model_type": "gemma3n_text", "num_kv_shared_layers": 32}, "no layer keeps keys and values for those with full_"),
+    ({"model_type": "gemma3n_text", "num_kv_shared_layers": 35}, "no layer keeps keys and values"),
+    ({"model_type": "gemma3n_text", "intermediate_size": [64]}, "intermediate_size names 1 of 35 layers"),
+    ({"model_type": "gemma3n_text", "layer_types": ["chunk"] * 35}, "layers of kind 'chunk' are not known"),
     ({"model_type": "albert", "num_hidden_groups": 13}, "13 groups for 12 layers"),
     ({"model_type": "deberta-v2", "attention_head_size": 32}, "24 heads of 32 are not as wide"),
 ]

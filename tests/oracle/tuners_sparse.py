@@ -312,6 +312,18 @@ def tune_dsa(rng: random.Random, config: Config) -> None:
         maybe(rng, config, index_topk_pattern=patterns, index_topk_freq=[1, 2, 4], index_skip_topk_offset=[0, 1, 3])
 
 
+def tune_gemma3n(rng: random.Random, config: Config) -> None:
+    config["num_hidden_layers"] = layers = rng.randint(2, 7)
+    maybe(rng, config, 1.0, num_kv_shared_layers=[0, 1, layers - 1], vocab_size_per_layer_input=[32, 64])
+    maybe(rng, config, hidden_size_per_layer_input=[4, 8], altup_num_inputs=[1, 2, 4], laurel_rank=[2, 4])
+    config["num_key_value_heads"] = rng.choice([1, 2])
+    maybe(rng, config, head_dim=[8, 16], sliding_window=[16])
+    if rng.random() < 0.4:
+        config["intermediate_size"] = rng.choices([24, 40], k=layers)
+    if rng.random() < 0.3:
+        config["layer_types"] = rng.choices(["sliding_attention", "full_attention"], k=layers)
+
+
 TUNERS: dict[str, Tuner] = {
     "mixtral": tune_experts,
     "qwen2_moe": tune_qwen_moe,
@@ -337,6 +349,7 @@ TUNERS: dict[str, Tuner] = {
     "llava": tune_llava,
     "mistral3": tune_mistral3,
     "gemma3": tune_gemma3,
+    "gemma3n_text": tune_gemma3n,
     "deepseek_v32": tune_dsa,
     "glm_moe_dsa": tune_dsa,
     "lfm2": tune_lfm2,
