@@ -70,7 +70,6 @@ register(
         final=rms("final_norm"),
         heads=causal_heads("RecurrentGemma", sequence=None, tokens=None),
         dims={
-            "head_dim": lambda c: c.hidden // c.heads,
             "ffn": lambda c: c.whole("intermediate_size") // 2,
             "window": lambda c: c.whole("attention_window_size", least=1),
             "lru_width": lambda c: c.hidden if c["lru_width"] is None else c.whole("lru_width", least=1),
