@@ -192,6 +192,7 @@ def tune_glm_moe(rng: random.Random, config: Config) -> None:
 
 def tune_dbrx(rng: random.Random, config: Config) -> None:
     config.pop("tie_word_embeddings", None)
+    config |= {"d_model": 64, "n_heads": rng.choice([2, 4])}
     config["attn_config"] = {"rope_theta": 1e4} | rng.choice([{"kv_n_heads": 1}, {"kv_n_heads": 2, "clip_qkv": 8}, {}])
     maybe(rng, config, ffn_config=[{"ffn_hidden_size": 24, "moe_num_experts": 4, "moe_top_k": 2}, {"moe_top_k": 1}])
 
