@@ -11,6 +11,9 @@ from zoo.arch.config import find_spec
 Config = dict[str, Any]
 Tuner = Callable[[random.Random, Config], None]
 
+#: Positions for each kind of layer.
+ROPES: Config = {kind: {"rope_type": "default", "rope_theta": 1e4} for kind in ("full_attention", "sliding_attention")}
+
 
 def maybe(rng: random.Random, config: Config, chance: float = 0.6, **choices: list[Any]) -> None:
     """Set each key to one of its choices, most of the time."""
@@ -340,7 +343,66 @@ def tune_zaya(rng: random.Random, config: Config) -> None:
         some_layers(rng, config, "layer_types", "hybrid", "hybrid_sliding")
 
 
+def tune_aria(rng: random.Random, config: Config) -> None:
+    config["moe_topk"] = rng.choice([1, 2])
+    maybe(rng, config, moe_num_experts=[2, 4], moe_num_shared_experts=[1, 2])
+
+
+def tune_compass(rng: random.Random, config: Config) -> None:
+    config["rope_parameters"] = ROPES
+    tune_windows(rng, config)
+
+
+def tune_m3(rng: random.Random, config: Config) -> None:
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    maybe(rng, config, num_local_experts=[2, 4], dense_intermediate_size=[24], shared_intermediate_size=[16, 24])
+    maybe(rng, config, head_dim=[8, 16], index_n_heads=[2], index_head_dim=[8, 16])
+    layers = read(config, "num_hidden_layers")
+    some_layers(rng, config, "layer_types", "full_attention", "minimax_m3_sparse")
+    some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+    if rng.random() < 0.4:
+        config["sparse_attention_config"] = {
+            "sparse_index_dim": 24,
+            "sparse_attention_freq": rng.choices([0, 1], k=layers),
+        }
+    if rng.random() < 0.4:
+        config["moe_layer_freq"] = rng.choices([0, 1], k=layers)
+
+
+def tune_moshi(rng: random.Random, config: Config) -> None:
+    config["tie_word_embeddings"] = False
+    config["num_attention_heads"] = heads = rng.choice([2, 4])
+    config["hidden_size"] = 16 * heads
+    maybe(rng, config, ffn_dim=[24, 48], head_dim=[8, 16], sliding_window=[16])
+
+
+def tune_trocr(rng: random.Random, config: Config) -> None:
+    config["decoder_attention_heads"] = heads = rng.choice([2, 4])
+    config["d_model"] = 16 * heads
+    maybe(rng, config, decoder_ffn_dim=[24, 48], cross_attention_hidden_size=[24, None], max_position_embeddings=[16])
+
+
+def tune_cpm(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, dim_head=[8, 16], dim_ff=[24, 48], prompt_types=[2], prompt_length=[3], segment_types=[2, 4])
+    maybe(rng, config, position_bias_num_buckets=[8, 16])
+
+
+def tune_bert_generation(rng: random.Random, config: Config) -> None:
+    config["num_attention_heads"] = heads = rng.choice([2, 4])
+    config["hidden_size"] = 16 * heads
+    config["is_decoder"] = rng.random() < 0.5
+    config["add_cross_attention"] = config["is_decoder"] and rng.random() < 0.5
+    maybe(rng, config, max_position_embeddings=[16, 34])
+
+
 OWN: dict[str, Tuner] = {
+    "aria_text": tune_aria,
+    "cohere_compass_text": tune_compass,
+    "minimax_m3_vl_text": tune_m3,
+    "moshi": tune_moshi,
+    "trocr": tune_trocr,
+    "cpmant": tune_cpm,
+    "bert-generation": tune_bert_generation,
     "xlstm": tune_xlstm,
     "xlnet": tune_xlnet,
     "zaya": tune_zaya,
@@ -401,6 +463,7 @@ TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)
 
 #: Keys whose declared default no model can run with.
 REQUIRED: dict[str, Config] = {
+    "cohere_compass_text": {"rope_parameters": ROPES},
     "kimi_k2": {
         "hidden_size": 7168,
         "num_attention_heads": 64,
