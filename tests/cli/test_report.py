@@ -88,7 +88,7 @@ def test_what_is_left_out_is_said_in_the_report_and_on_stderr(call: Callable[...
     page = (tmp_path / "zoo-report.html").read_text(encoding="utf-8")
     assert "2 models at a context of 32,768 tokens" in page
     assert "the 2 models downloaded most are kept" in page
-    assert "1 further model shares a fingerprint with one here." in page
+    assert "1 further model shares a fingerprint with one here (named under provenance)." in page
 
 
 def test_all_takes_every_match(call: Callable[..., Output], tmp_path: Path) -> None:

@@ -200,3 +200,11 @@ def test_no_value_of_any_key_makes_it_raise(key: str, value: Any, model_type: st
     total = document["params"]["total"]
     assert total is None or 0 <= total <= LARGEST
     json.dumps(document, allow_nan=False)
+
+
+def test_an_indexer_keeps_eight_bits_and_a_scale_whatever_the_cache_is_in() -> None:
+    config = {"model_type": "deepseek_v32", "torch_dtype": "bfloat16"}
+    per_layer = 128 + 4
+    assert zoo.analyze(config).kv_cache.bytes_per_token == 61 * (576 * 2 + per_layer) == 78324
+    assert zoo.analyze(config, kv_dtype="fp8").kv_cache.bytes_per_token == 61 * (576 + per_layer)
+    assert zoo.analyze(config).kv_cache.elements_per_token == 61 * (576 + 128)

@@ -71,15 +71,24 @@ def test_models_without_any_number_still_make_a_report() -> None:
     assert len(view.provenance.sources.lines) == 1
 
 
+def test_models_of_the_same_fingerprint_are_named_but_not_without_end() -> None:
+    many = tuple(f"b/{number}" for number in range(14))
+    view = make_view(
+        [make_row("acme/llama", LLAMA, twin_ids=("b/x", "c/y")), make_row("acme/two", LLAMA, twin_ids=many)]
+    )
+    assert view.provenance.twins[0] == ("llama", "b/x, c/y")
+    assert view.provenance.twins[1][1].endswith("b/11 and 2 more")
+
+
 def test_what_must_be_known_stands_below_the_table() -> None:
     twin = make_row("acme/llama", LLAMA, twin_ids=("b/x", "c/y"))
     short = [make_row(f"a/short-{i}", LLAMA | {"max_position_embeddings": 2048, "vocab_size": i}) for i in range(2, 9)]
     notes = make_view([twin, *short]).answer.notes
     assert notes[0] == "short-2, short-3, short-4 and short-5 and 3 more declare a context below 32,768 tokens."
-    assert notes[1] == "2 further models share a fingerprint with one here."
+    assert notes[1] == "2 further models share a fingerprint with one here (named under provenance)."
     assert make_view([make_row("a/llama", LLAMA, twin_ids=("b/x",)), short[0]]).answer.notes == (
         "short-2 declares a context below 32,768 tokens.",
-        "1 further model shares a fingerprint with one here.",
+        "1 further model shares a fingerprint with one here (named under provenance).",
     )
 
 

@@ -102,7 +102,8 @@ class State(NamedTuple):
     flops_per_token: int = 0
     latent: bool = False  #: a compressed latent stands in for keys and values (MLA)
     causal: bool = True
-    dtype: str | None = None  #: where the state has a dtype of its own ("float32")
+    dtype: str | None = None  #: where the constant state has a dtype of its own ("float32")
+    token_bytes: int | None = None  #: where engines keep ``per_token`` in a format of their own: bytes, scales included
     layers: Sequence[int] | None = None
     stack: str = "decoder"
 

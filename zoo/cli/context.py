@@ -70,7 +70,7 @@ class Context:
         """Engine on the chosen database, migrated when older; read-only unless ``write``."""
         from zoo.db.session import open_engine
 
-        return open_engine(self.db_url, write=write)
+        return open_engine(self.db_url, write=write, note=self.note)
 
     def open_store(self) -> DatabaseStore:
         """Where ``zoo sync`` saves."""

@@ -24,7 +24,7 @@ from zoo.metrics.analysis import Analysis
 from zoo.metrics.dtypes import BITS, count_bytes, require_dtype
 from zoo.metrics.facts import attention_facts
 from zoo.metrics.packing import Packing
-from zoo.metrics.sums import TOWERS, Params
+from zoo.metrics.sums import TOWERS, Params, count_token_bits
 
 #: Tokens in one block of the cache, and tokens of a prompt that are worked on at once: vLLM's defaults.
 BLOCK_TOKENS = 16
@@ -200,7 +200,7 @@ def collect_states(
         share = share_state(state, kv_heads, gpus)
         grows = state.kind != "cross" or not state.fixed
         if state.per_token and grows:
-            bits = state.per_token * state.repeats * BITS[kv_dtype]
+            bits = count_token_bits(state, kv_dtype)
             pieces.append(Piece(Fraction(bits, 8) * share, state.window))
         if state.fixed:
             dtype = kv_dtype if state.kind == "cross" else state.dtype or state_dtype

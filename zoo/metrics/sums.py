@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from zoo.arch.ledger import Ledger
 from zoo.arch.rows import PARTS, State, Tensor
-from zoo.metrics.dtypes import count_bytes
+from zoo.metrics.dtypes import BITS, count_bytes
 
 #: Stacks that a text token does not pass through: they see images and sound.
 TOWERS = ("vision", "audio")
@@ -99,51 +100,57 @@ class Cache:
 
 def elements_at(states: Iterable[State], tokens: int) -> int:
     """Elements of the attention cache at ``tokens``: windowed layers hold at most their window."""
-    return sum(
-        s.per_token * s.repeats * (tokens if s.window is None else min(tokens, s.window))
-        for s in states
-        if s.kind != "cross"
-    )
+    return sum(s.per_token * s.repeats * count_held(s, tokens) for s in states if s.kind != "cross")
+
+
+def count_held(state: State, tokens: int) -> int:
+    """Of ``tokens`` tokens, how many the state holds."""
+    return tokens if state.window is None else min(tokens, state.window)
+
+
+def count_token_bits(state: State, dtype: str) -> int:
+    """Bits that one token takes in all layers of ``state``: in ``dtype``, or in the format that engines keep it in."""
+    one = state.per_token * BITS[dtype] if state.token_bytes is None else 8 * state.token_bytes
+    return one * state.repeats
 
 
 def sum_cache(ledger: Ledger, dtype: str | None, state_dtype: str | None, contexts: Iterable[int]) -> Cache:
     """The cache of one sequence at ``dtype``; constant states at ``state_dtype`` unless they have their own."""
     own = [s for s in ledger.states if s.kind != "cross" and s.stack not in TOWERS]
     cross = [s for s in ledger.states if s.kind == "cross"]
-    growth = sum(s.per_token * s.repeats for s in own)
-    full = sum(s.per_token * s.repeats for s in own if s.window is None)
-    windows = sum(s.per_token * s.repeats * s.window for s in own if s.window is not None)
     written = sum(s.materialized * s.repeats for s in own)
-    fixed = sum(s.fixed * s.repeats for s in own)
     cross_fixed = sum(s.fixed * s.repeats for s in cross)
     cross_growth = sum(s.per_token * s.repeats for s in cross if not s.fixed)
+
+    def weigh(times: Callable[[State], int]) -> int | None:
+        if dtype is None:
+            return None
+        return (sum(count_token_bits(s, dtype) * times(s) for s in own) + 7) // 8
 
     def size(elements: int) -> int | None:
         return None if dtype is None else count_bytes(elements, dtype)
 
     state = sum_state_bytes(own, state_dtype)
-    constant = None if state is None or dtype is None else state + count_bytes(cross_fixed, dtype)
-    at = {
-        str(tokens): None
-        if constant is None or dtype is None
-        else count_bytes(elements_at(own, tokens), dtype) + constant
-        for tokens in contexts
-    }
+    constant = size(cross_fixed)
+    at: dict[str, int | None] = {}
+    for tokens in contexts:
+        terms = (weigh(partial(count_held, tokens=tokens)), state, constant)
+        at[str(tokens)] = None if None in terms else sum(term for term in terms if term)
     return Cache(
         dtype=dtype,
-        elements_per_token=growth,
-        elements_per_token_long=full,
-        window_elements=windows,
-        state_elements=fixed,
+        elements_per_token=sum(s.per_token * s.repeats for s in own),
+        elements_per_token_long=sum(s.per_token * s.repeats for s in own if s.window is None),
+        window_elements=sum(s.per_token * s.repeats * s.window for s in own if s.window is not None),
+        state_elements=sum(s.fixed * s.repeats for s in own),
         materialized_elements_per_token=written,
         cross_elements=cross_fixed,
         cross_elements_per_source_token=cross_growth,
-        bytes_per_token=size(growth),
-        bytes_per_token_long=size(full),
-        window_bytes=size(windows),
+        bytes_per_token=weigh(lambda s: 1),
+        bytes_per_token_long=weigh(lambda s: s.window is None),
+        window_bytes=weigh(lambda s: s.window or 0),
         state_bytes=state,
         materialized_bytes_per_token=size(written),
-        cross_bytes=size(cross_fixed),
+        cross_bytes=constant,
         cross_bytes_per_source_token=size(cross_growth),
         bytes_at=at,
     )

@@ -42,6 +42,9 @@ CONTEXTS = (1 << 10, 1 << 13, 1 << 15, 1 << 17)
 
 Tables = tuple[Table, ...]
 
+#: Of the models that share a fingerprint, so many are named.
+MOST_TWINS = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -143,12 +146,13 @@ class ComputeView:
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceView:
-    """``warnings``: the name of the model, and the sentence."""
+    """``warnings``: the name of the model, and the sentence; ``twins``: its name, and those it stands for too."""
 
     sources: Table
     checks: Tables
     hub: Tables
     warnings: tuple[tuple[str, str], ...]
+    twins: tuple[tuple[str, str], ...]
 
 
 def build_answer(scope: Scope) -> AnswerView:
@@ -220,6 +224,7 @@ def build_provenance(scope: Scope) -> ProvenanceView:
         checks=_lay_out("checks", "Derived against reported", facts.CHECKS, models),
         hub=_lay_out("hub", "What the Hub says", facts.HUB, models),
         warnings=tuple((m.label, warning) for m in models for warning in list_warnings(m)),
+        twins=tuple((m.label, list_twins(m)) for m in models if m.source.twin_ids),
     )
 
 
@@ -296,7 +301,8 @@ def note_answer(models: Sequence[ReportModel], context: int) -> tuple[str, ...]:
         notes.append(f"{more} {'declares' if len(short) == 1 else 'declare'} a context below {context:,} tokens.")
     twins = sum(len(m.source.twin_ids) for m in models)
     if twins:
-        notes.append(f"{twins} further {'model shares' if twins == 1 else 'models share'} a fingerprint with one here.")
+        share = "model shares" if twins == 1 else "models share"
+        notes.append(f"{twins} further {share} a fingerprint with one here (named under provenance).")
     guessed = [m.label for m in models if m.get("method") == "estimate"]
     if guessed:
         notes.append(f"Estimates, not exact: {join_words(guessed)}.")
@@ -365,6 +371,12 @@ def list_warnings(model: ReportModel) -> tuple[str, ...]:
     if model.source.gone_at:
         found.append(f"no longer on the Hub since {model.source.gone_at[:10]}")
     return tuple(cut_middle(warning, MOST_TEXT) for warning in found)
+
+
+def list_twins(model: ReportModel) -> str:
+    """The models of the same fingerprint that were matched and are not shown by themselves."""
+    ids = [cut_middle(repo_id, MOST_TEXT) for repo_id in model.source.twin_ids]
+    return ", ".join(ids[:MOST_TWINS]) + (f" and {len(ids) - MOST_TWINS:,} more" if len(ids) > MOST_TWINS else "")
 
 
 def list_glossary() -> tuple[Metric, ...]:

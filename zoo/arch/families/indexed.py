@@ -52,14 +52,24 @@ class PickedLatent:
 
 
 def indexer(c: Config, p: Place) -> Iterable[Row]:
-    """What picks the tokens: small heads with one key of their own, scored against every token before."""
+    """What picks the tokens: small heads with one key of their own, scored against every token before.
+
+    Engines keep its key in 8 bits with one float32 scale for each 128 (vLLM's sparse attention indexer).
+    """
     heads, width = c.whole("index_n_heads", least=1), c.whole("index_head_dim", least=1)
     yield from p.linear("wq_b", c.whole("q_lora_rank", least=1), heads * width, "attention")
     yield from p.linear("wk", c.hidden, width, "attention")
     yield from layer_norm("k_norm", lambda c: width)(c, p)
     yield from p.linear("weights_proj", c.hidden, heads, "attention")
     flops = 2 * heads * width
-    yield p.state("full", per_token=width, materialized=width, flops_per_pos=flops, decode_flops_per_pos=flops)
+    yield p.state(
+        "full",
+        per_token=width,
+        materialized=width,
+        token_bytes=width + -(-width // 128) * 4,
+        flops_per_pos=flops,
+        decode_flops_per_pos=flops,
+    )
 
 
 def gated_norm(name: str) -> Block:
