@@ -195,7 +195,18 @@ def tune_bert_generation(rng: random.Random, config: Config) -> None:
     maybe(rng, config, max_position_embeddings=[16, 34])
 
 
+def tune_inkling(rng: random.Random, config: Config) -> None:
+    config |= {"n_routed_experts": rng.choice([2, 4]), "num_experts_per_tok": rng.choice([1, 2])}
+    maybe(rng, config, moe_intermediate_size=[16, 24], n_shared_experts=[1, 2], head_dim=[8, 16], swa_head_dim=[8, 16])
+    maybe(rng, config, swa_num_attention_heads=[2, 4], swa_num_key_value_heads=[1, 2], sliding_window_size=[16])
+    maybe(rng, config, d_rel=[4, 8], rel_extent=[16, 24], conv_kernel_size=[2, 4], dense_mlp_idx=[0, 1, 9])
+    maybe(rng, config, 0.4, dense_intermediate_size=[40], local_layer_ids=[[], [0], [0, 2]])
+    some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+    some_layers(rng, config, "layer_types", "hybrid", "hybrid_sliding")
+
+
 OWN: dict[str, Tuner] = {
+    "inkling_text": tune_inkling,
     "minimax_m3_vl_text": tune_m3,
     "moshi": tune_moshi,
     "trocr": tune_trocr,
