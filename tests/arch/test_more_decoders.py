@@ -37,6 +37,11 @@ MIMO: Config = {"model_type": "mimo_v2_flash"}
 V4_FLASH: Config = {"model_type": "deepseek_v4", "compress_ratios": [0, 0, *[4, 128] * 20, 4, 0]}
 GLM_FLASH: Config = {"model_type": "glm4_moe_lite"}
 ERNIE_21B: Config = {"model_type": "ernie4_5_moe"}
+FULL = [4, 8, 12, 16, 20, 24, 27]
+KIMI_LINEAR: Config = {
+    "model_type": "kimi_linear",
+    "linear_attn_config": {"full_attn_layers": FULL, "kda_layers": [i for i in range(1, 28) if i not in FULL]},
+}
 GRANITE_TINY: Config = {
     "model_type": "granitemoehybrid",
     "hidden_size": 1536,
@@ -61,6 +66,7 @@ PUBLISHED: dict[str, tuple[int, Config]] = {
     "MiMo-V2-Flash": (308_778_768_832, MIMO),
     "DeepSeek-V4-Flash": (284_332_230_231, V4_FLASH),
     "GLM-4.7-Flash": (29_943_390_976, GLM_FLASH),
+    "Kimi-Linear-48B-A3B": (49_122_675_072, KIMI_LINEAR),
     "ERNIE-4.5-0.3B": (360_748_032, {"model_type": "ernie4_5"}),
     "ERNIE-4.5-21B-A3B": (21_825_437_888, ERNIE_21B),
     "granite-4.0-h-tiny": (6_939_037_248, GRANITE_TINY),
@@ -230,6 +236,18 @@ def test_rwkv_keeps_five_vectors_a_layer() -> None:
     assert [s.fixed for s in states if s.dtype == "float32"] == [3 * 4096]
 
 
+@pytest.mark.parametrize(("memory", "kept"), [(512, ("sliding", 512)), (0, ("full", None)), (None, ("full", None))])
+def test_xlnet_remembers_inputs_instead_of_keys_and_values(memory: int | None, kept: tuple[str, int | None]) -> None:
+    (state,) = states_of_layer({"model_type": "xlnet", "mem_len": memory}, 0)
+    assert (state.kind, state.window) == kept
+    assert state.per_token == 1024
+
+
+def test_xlnet_may_have_no_projection_of_its_summary() -> None:
+    config = {"model_type": "xlnet", "architectures": ["XLNetForMultipleChoice"], "summary_use_proj": False}
+    assert not any("summary" in t.name for t in params(config))
+
+
 def test_minimax_refuses_the_keys_of_its_own_code() -> None:
     with pytest.raises(UnsupportedError, match="attn_type_list"):
         build_ledger({"model_type": "minimax", "attn_type_list": [0, 1] * 16})
@@ -290,6 +308,8 @@ def test_laguna_gives_each_layer_its_own_heads() -> None:
         ({"model_type": "xlstm", "embedding_dim": 5}, "embedding_dim"),
         ({"model_type": "zaya", "num_key_value_heads": 1, "head_dim": 7}, "halved"),
         ({"model_type": "moshi", "ffn_dim": 5}, "odd"),
+        ({"model_type": "inkling_text", "local_layer_ids": 3}, "local_layer_ids"),
+        ({"model_type": "lfm2_moe"}, "layer_types"),
         ({"model_type": "moshi", "tie_word_embeddings": True}, "tied"),
         ({"model_type": "minimax_m3_vl_text", "sparse_attention_config": []}, "sparse_attention_config"),
         ({"model_type": "minimax_m3_vl_text", "moe_layer_freq": [1]}, "moe_layer_freq"),
