@@ -1,0 +1,77 @@
+"""Last words on random configs of encoders and encoder-decoders."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.oracle.tuners_rest import maybe
+from zoo.arch.config import find_spec
+
+Config = dict[str, Any]
+Tuner = Callable[[random.Random, Config], None]
+
+#: Pairs of keys that are width and heads; one must divide the other.
+WIDTHS = (
+    ("hidden_size", "num_attention_heads"),
+    ("d_model", "encoder_attention_heads"),
+    ("emb_dim", "n_heads"),
+)
+
+#: Keys that shape some of the types, and values that real files might have.
+CHOICES: dict[str, list[Any]] = {
+    "max_position_embeddings": [40, 66],
+    "type_vocab_size": [1, 2, 3],
+    "task_type_vocab_size": [4],
+    "input_embedding_size": [8, 24],
+    "output_embedding_size": [16, 40],
+    "languages": [["en_XX"], ["en_XX", "de_DE", "fr_FR"]],
+    "adapter_reduction_factor": [2, 4],
+    "pronunciation_embed_dim": [8, 24],
+    "pronunciation_vocab_size": [20],
+    "shape_embed_dim": [8, 24],
+    "shape_vocab_size": [30],
+    "max_2d_position_embeddings": [16, 34],
+    "embedding_size": [16, 40],
+}
+
+
+def even_heads(rng: random.Random, config: Config) -> None:
+    """Make the width a multiple of the heads of either stack again."""
+    known = find_spec(config["model_type"]).defaults
+    for width, heads in WIDTHS:
+        if width in known and heads in known:
+            config[heads] = count = rng.choice([2, 4])
+            config[width] = 8 * count * rng.choice([1, 2])
+            if "decoder_attention_heads" in known:
+                config["decoder_attention_heads"] = rng.choice([2, count])
+
+
+def tune(rng: random.Random, config: Config) -> None:
+    """What all have in common, then what the type has of its own."""
+    known = find_spec(config["model_type"]).defaults
+    config["pad_token_id"] = 0  # the declared one lies beyond the small vocabularies here
+    maybe(rng, config, 0.3, num_labels=[1, 3])
+    if rng.random() < 0.2 and "is_decoder" in known and not config.get("add_cross_attention"):
+        config["is_decoder"] = True
+    if config.get("add_cross_attention"):
+        config["is_decoder"] = True
+    maybe(rng, config, **{key: values for key, values in CHOICES.items() if key in known})
+    even_heads(rng, config)
+    if own := OWN.get(config["model_type"]):
+        own(rng, config)
+
+
+OWN: dict[str, Tuner] = {}
+
+#: Types with nothing of their own to vary.
+PLAIN = (
+    *("camembert", "ernie", "megatron-bert", "xlm-roberta-xl", "xmod", "data2vec-text", "roberta-prelayernorm"),
+    *("roc_bert", "layoutlm", "rembert"),
+)
+
+TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)
+
+#: Keys whose declared default no model can run with.
+REQUIRED: dict[str, Config] = {}
