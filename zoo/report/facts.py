@@ -9,6 +9,7 @@ from datetime import datetime
 from zoo.report.format import format_context, format_flops, format_short, format_time
 from zoo.report.models import ReportModel
 from zoo.report.tables import (
+    MOST_EXPLANATION,
     Cell,
     Fact,
     Head,
@@ -224,7 +225,7 @@ CHECKS: tuple[Fact, ...] = (
     Fact(Head("Difference", "", "", "Reported less derived."), lambda m: read_difference(m)),
     make_fact("params_check", lambda m: text_cell(m.source.reported.get("check"))),
     Fact(Head("Explanation", "", "", "What the difference is made of."),
-         lambda m: text_cell(m.source.reported.get("explanation"))),
+         lambda m: text_cell(m.source.reported.get("explanation"), most=MOST_EXPLANATION)),
 )  # fmt: skip
 
 HUB: tuple[Fact, ...] = (

@@ -25,6 +25,8 @@ SIDE_BY_SIDE = 4
 MANY_ROWS = 12
 #: Text from outside is cut to this many characters: no stranger fills the pages of a report.
 MOST_TEXT = 240
+#: What zoo itself explains is shown whole, up to this many.
+MOST_EXPLANATION = 1200
 #: Longer words may be broken anywhere.
 LONG_WORD = 20
 #: Columns beside the name that fit an upright A4 page.
@@ -146,11 +148,11 @@ def share_cell(part: int, whole: int) -> Cell:
     return Cell(format_count(part), format_share(part, whole) if part else "", str(part))
 
 
-def text_cell(value: Any, sub: str = "") -> Cell:
-    """Text from outside stays text, and within bounds; nothing (None, empty) is shown as missing."""
+def text_cell(value: Any, sub: str = "", most: int = MOST_TEXT) -> Cell:
+    """Text from outside stays text, and within ``most`` letters; nothing (None, empty) is shown as missing."""
     if value is None or value == "":
         return no_cell(numeric=False)
-    text = ("yes" if value else "no") if isinstance(value, bool) else cut_middle(str(value), MOST_TEXT)
+    text = ("yes" if value else "no") if isinstance(value, bool) else cut_middle(str(value), most)
     return Cell(text, cut_middle(sub, MOST_TEXT), text.casefold(), numeric=False)
 
 
