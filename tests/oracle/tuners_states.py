@@ -201,12 +201,17 @@ def tune_inkling(rng: random.Random, config: Config) -> None:
     maybe(rng, config, swa_num_attention_heads=[2, 4], swa_num_key_value_heads=[1, 2], sliding_window_size=[16])
     maybe(rng, config, d_rel=[4, 8], rel_extent=[16, 24], conv_kernel_size=[2, 4], dense_mlp_idx=[0, 1, 9])
     maybe(rng, config, 0.4, dense_intermediate_size=[40], local_layer_ids=[[], [0], [0, 2]])
-    some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
     some_layers(rng, config, "layer_types", "hybrid", "hybrid_sliding")
+    if config["model_type"] == "inkling_text":
+        some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+    else:
+        config.pop("n_shared_experts", None)
+        config.pop("intermediate_size", None)
 
 
 OWN: dict[str, Tuner] = {
     "inkling_text": tune_inkling,
+    "inkling2_text": tune_inkling,
     "minimax_m3_vl_text": tune_m3,
     "moshi": tune_moshi,
     "trocr": tune_trocr,
