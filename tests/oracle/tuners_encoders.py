@@ -34,6 +34,18 @@ CHOICES: dict[str, list[Any]] = {
     "shape_vocab_size": [30],
     "max_2d_position_embeddings": [16, 34],
     "embedding_size": [16, 40],
+    "entity_emb_size": [16, 40],
+    "entity_vocab_size": [30],
+    "relative_attention_num_buckets": [8, 32],
+    "max_relative_positions": [-1, 16],
+    "pos_att_type": [["c2p"], "c2p|p2c", "p2c"],
+    "position_embedding_type": ["absolute", "rotary"],
+    "conv_kernel_size": [3, 9],
+    "head_ratio": [1, 2, 4],
+    "num_groups": [1, 2],
+    "intra_bottleneck_size": [16, 32],
+    "num_feedforward_networks": [1, 2, 4],
+    "n_langs": [1, 3],
 }
 
 
@@ -57,21 +69,68 @@ def tune(rng: random.Random, config: Config) -> None:
         config["is_decoder"] = True
     if config.get("add_cross_attention"):
         config["is_decoder"] = True
-    maybe(rng, config, **{key: values for key, values in CHOICES.items() if key in known})
+    maybe(rng, config, 0.6, **{key: values for key, values in CHOICES.items() if key in known})
     even_heads(rng, config)
     if own := OWN.get(config["model_type"]):
         own(rng, config)
 
 
-OWN: dict[str, Tuner] = {}
+def tune_deberta(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.3, talking_head=[True], pooler_hidden_size=[config["hidden_size"]])
+    maybe(rng, config, 0.3, embedding_size=[16, 40])
+    if "embedding_size" in config:
+        config["legacy"] = True
+        config["position_biased_input"] = True
+
+
+def tune_longformer(rng: random.Random, config: Config) -> None:
+    config["num_hidden_layers"] = layers = rng.choice([1, 3])
+    config["attention_window"] = rng.choice([16, 32, rng.choices([8, 16], k=layers)])
+
+
+def tune_esm(rng: random.Random, config: Config) -> None:
+    config["vocab_size"] = 33
+    config.pop("is_folding_model", None)
+
+
+def tune_squeezebert(rng: random.Random, config: Config) -> None:
+    config["embedding_size"] = config["hidden_size"]
+    groups = ("q_groups", "k_groups", "v_groups", "post_attention_groups", "intermediate_groups", "output_groups")
+    config |= {group: rng.choice([1, 2, 4]) for group in groups}
+
+
+def tune_mobile(rng: random.Random, config: Config) -> None:
+    config["embedding_size"] = rng.choice([8, config["hidden_size"] // 2, config["hidden_size"]])
+
+
+def tune_convbert(rng: random.Random, config: Config) -> None:
+    config |= {"is_decoder": False, "add_cross_attention": False}
+
+
+def tune_xlm(rng: random.Random, config: Config) -> None:
+    config |= {"is_encoder": True, "asm": False}
+
+
+OWN: dict[str, Tuner] = {
+    "deberta": tune_deberta,
+    "longformer": tune_longformer,
+    "esm": tune_esm,
+    "squeezebert": tune_squeezebert,
+    "mobilebert": tune_mobile,
+    "convbert": tune_convbert,
+    "xlm": tune_xlm,
+    "flaubert": tune_xlm,
+}
 
 #: Types with nothing of their own to vary.
 PLAIN = (
     *("camembert", "ernie", "megatron-bert", "xlm-roberta-xl", "xmod", "data2vec-text", "roberta-prelayernorm"),
-    *("roc_bert", "layoutlm", "rembert"),
+    *("roc_bert", "layoutlm", "rembert", "mpnet", "luke", "roformer"),
 )
 
 TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)
 
 #: Keys whose declared default no model can run with.
-REQUIRED: dict[str, Config] = {}
+REQUIRED: dict[str, Config] = {
+    "esm": {"vocab_size": 33},
+}

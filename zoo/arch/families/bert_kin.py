@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from zoo.arch.attention import Attention, CrossAttention
 from zoo.arch.config import Config, Dim, UnsupportedError, divide
@@ -86,6 +86,7 @@ def encoder(
     dims: Mapping[str, Dim] = BERT_DIMS,
     position: str = "learned",
     embedding: str = "embeddings.word_embeddings.weight",
+    supported: Callable[[Config], str | None] | None = None,
 ) -> Architecture:
     """An encoder with layer norms, whose natural class predicts masked words."""
     return Architecture(
@@ -100,6 +101,7 @@ def encoder(
         embedding=embedding,
         example=example,
         about=about,
+        supported=supported,
     )
 
 

@@ -1,0 +1,301 @@
+"""Encoders that attend in another way than BERT: by distance, in windows, to entities, beside a convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.arch.attention import Attention
+from zoo.arch.config import Config, UnsupportedError, check_whole
+from zoo.arch.families.bert import (
+    BERT_LAYER,
+    LABELS,
+    QUESTIONS,
+    Dense,
+    bert_embeddings,
+)
+from zoo.arch.families.bert_kin import (
+    BERT_TASKS,
+    BIDIRECTIONAL,
+    CLASSIFIER,
+    FEED_FORWARD,
+    OUTPUT_NORM,
+    ROBERTA_POOLED,
+    ROBERTA_TASKS,
+    TASKS,
+    encoder,
+    encoder_heads,
+    encoder_layers,
+    pre_norm_layer,
+)
+from zoo.arch.families.electra import project_embeddings
+from zoo.arch.families.encoders import (
+    DEBERTA_DIMS,
+    DEBERTA_HEAD,
+    DEBERTA_LEGACY,
+    deberta_embeddings,
+    deberta_pooler,
+    is_relative,
+)
+from zoo.arch.heads import Embedding
+from zoo.arch.layers import at, stack, when
+from zoo.arch.norms import layer_norm
+from zoo.arch.registry import Head, register
+from zoo.arch.rows import Place, Row
+
+UNCACHED_ROBERTA = {task: blocks for task, blocks in ROBERTA_TASKS.items() if task != "ForCausalLM"}
+
+
+def attend_everywhere(c: Config, p: Place) -> Row:
+    """The state of an encoder's layer: nothing kept, every position seen."""
+    flops = 4 * c.heads * c.head_dim
+    return p.state("full", flops_per_pos=flops, decode_flops_per_pos=flops, causal=False)
+
+
+def disentangled(c: Config, p: Place) -> Iterable[Row]:
+    """Attention with queries, keys and values in one matrix, biases of two of them, and projections of distances."""
+    yield from p.linear("self.in_proj", c.hidden, 3 * c.hidden, "attention")
+    for name in ("q_bias", "v_bias"):
+        yield p.tensor(f"self.{name}", (c.hidden,), "attention", "vector")
+    if c.get("talking_head", False):
+        yield from p.linear("self.head_logits_proj", c.heads, c.heads, "attention")
+        yield from p.linear("self.head_weights_proj", c.heads, c.heads, "attention")
+    kinds = c["pos_att_type"] or []
+    if isinstance(kinds, str):
+        kinds = [kind.strip() for kind in kinds.lower().split("|")]
+    for kind, name in (("c2p", "self.pos_proj"), ("p2c", "self.pos_q_proj")):
+        if is_relative(c) and kind in kinds:
+            yield from p.linear(name, c.hidden, c.hidden, "attention", kind == "p2c")
+    yield from p.linear("output.dense", c.hidden, c.hidden, "attention", True)
+    yield attend_everywhere(c, p)
+
+
+def distances(c: Config, p: Place) -> Iterable[Row]:
+    """The table of distances that all layers share."""
+    if is_relative(c):
+        longest = check_whole(c.get("max_relative_positions", -1), f"{c.model_type}: max_relative_positions", -1)
+        longest = c.whole("max_position_embeddings") if longest < 1 else longest
+        yield p.table("encoder.rel_embeddings", 2 * longest, c.hidden, "position")
+
+
+def shared_buckets(c: Config, p: Place) -> Iterable[Row]:
+    """A logit for each head and bucket of distance, one table for all layers."""
+    buckets = c.whole("relative_attention_num_buckets", least=1)
+    yield p.table("encoder.relative_attention_bias", buckets, c.heads, "position")
+
+
+def read_windows(c: Config) -> list[int]:
+    """The window of each layer, in tokens: half of ``attention_window`` to each side, and the token itself."""
+    window = c["attention_window"]
+    windows = window if isinstance(window, list | tuple) else [window] * c.layers
+    what = f"{c.model_type}: {c.path}attention_window"
+    if len(windows) != c.layers:
+        raise UnsupportedError(f"{what} has {len(windows)} windows where the model has {c.layers} layers")
+    return [2 * (check_whole(size, what, 1) // 2) + 1 for size in windows]
+
+
+def windowed(c: Config, p: Place) -> Iterable[Row]:
+    """Attention within a window, with a second set of projections for the tokens that see and are seen by all."""
+    for name in ("query", "key", "value"):
+        yield from p.linear(f"self.{name}", c.hidden, c.hidden, "attention", True)
+        yield from p.linear(f"self.{name}_global", c.hidden, c.hidden, "attention", True)
+    yield from p.linear("output.dense", c.hidden, c.hidden, "attention", True)
+    windows, flops = read_windows(c), 4 * c.heads * c.head_dim
+    for window in sorted(set(windows)):
+        layers = [layer for layer in p.layers or () if windows[layer] == window]
+        yield p.state("sliding", layers, window=window, flops_per_pos=flops, decode_flops_per_pos=flops, causal=False)
+
+
+def free_decoder(c: Config, p: Place) -> Iterable[Row]:
+    """An output projection that is not tied, with a bias that has two names."""
+    yield p.tensor("bias", (c.vocab,), "head", "vector")
+    yield p.tensor("decoder.weight", (c.vocab, c.hidden), "head")
+    yield p.tensor("decoder.bias", (c.vocab,), "head", "vector", tied_to=f"{p.prefix}bias" if c.tied else None)
+
+
+LUKE_LM = at("lm_head", Dense("dense"), layer_norm("layer_norm"), free_decoder)
+
+
+def entity_attention(c: Config, p: Place) -> Iterable[Row]:
+    """BERT's attention, with queries of their own from words to entities, back, and between entities."""
+    yield from BIDIRECTIONAL(c, p)
+    if c.flag("use_entity_aware_attention"):
+        for name in ("w2e_query", "e2w_query", "e2e_query"):
+            yield from p.linear(f"self.{name}", c.hidden, c.hidden, "attention", True)
+
+
+def entity_embeddings(c: Config, p: Place) -> Iterable[Row]:
+    """A table of entities, narrower than the layers, with positions and types of its own."""
+    below, width = p.at("entity_embeddings"), c.whole("entity_emb_size", least=1)
+    yield below.table("entity_embeddings", c.whole("entity_vocab_size", least=1), width)
+    if width != c.hidden:
+        yield from below.linear("entity_embedding_dense", width, c.hidden, "embedding")
+    yield below.table("position_embeddings", c.positions, c.hidden, "position")
+    yield below.table("token_type_embeddings", c.token_types, c.hidden)
+    yield from layer_norm("LayerNorm")(c, below)
+
+
+def entity_predictions(c: Config, p: Place) -> Iterable[Row]:
+    """Scores of the entities, tied to their table."""
+    below, width, count = p.at("entity_predictions"), c.whole("entity_emb_size"), c.whole("entity_vocab_size")
+    yield from below.linear("transform.dense", c.hidden, width, "head", True)
+    yield from layer_norm("transform.LayerNorm", lambda c: width)(c, below)
+    table = "luke.entity_embeddings.entity_embeddings.weight"
+    yield below.tensor("decoder.weight", (count, width), "head", tied_to=table if c.tied else None)
+    yield below.tensor("bias", (count,), "head", "vector")
+
+
+def rotary_table(c: Config, p: Place) -> Iterable[Row]:
+    """Sines and cosines, stored and counted as parameters."""
+    yield p.table("encoder.embed_positions", c.positions, c.head_dim, "position")
+
+
+def protein_embeddings(c: Config, p: Place) -> Iterable[Row]:
+    """Residues; positions only where they are not rotated into queries and keys, whose frequencies are stored."""
+    below, kind = p.at("embeddings"), c["position_embedding_type"]
+    yield below.table("word_embeddings", c.vocab, c.hidden)
+    if c.flag("emb_layer_norm_before"):
+        yield from layer_norm("layer_norm")(c, below)
+    if kind == "absolute":
+        yield below.table("position_embeddings", c.positions, c.hidden, "position")
+    elif kind == "rotary":
+        yield p.tensor("rotary_embeddings.inv_freq", ((c.head_dim + 1) // 2,), "position", "vector", role="buffer")
+    else:
+        raise UnsupportedError(f"{c.model_type}: position_embedding_type {kind!r:.40} is not known")
+
+
+def contact_head(c: Config, p: Place) -> Iterable[Row]:
+    """Predicts from all attention maps which residues touch."""
+    yield from p.linear("contact_head.regression", c.layers * c.heads, 1, "other", True)
+
+
+def protein_lm(c: Config, p: Place) -> Iterable[Row]:
+    below = p.at("lm_head")
+    yield from Dense("dense")(c, below)
+    yield from layer_norm("layer_norm")(c, below)
+    yield below.tensor("decoder.weight", (c.vocab, c.hidden), "head", tied_to=p.embedding if c.tied else None)
+    yield below.tensor("bias", (c.vocab,), "head", "vector")
+
+
+PROTEIN_LAYER = pre_norm_layer((layer_norm("LayerNorm"),), FEED_FORWARD, layer_norm("LayerNorm"))
+
+register(
+    encoder(
+        "deberta",
+        "DeBERTa",
+        (deberta_embeddings, encoder_layers(disentangled), distances),
+        {
+            "DebertaModel": Head(),
+            "DebertaForMaskedLM": Head("deberta.", (when("legacy", DEBERTA_LEGACY, otherwise=(DEBERTA_HEAD,)),)),
+            "DebertaForSequenceClassification": Head("deberta.", (deberta_pooler, LABELS)),
+            "DebertaForTokenClassification": Head("deberta.", (LABELS,)),
+            "DebertaForQuestionAnswering": Head("deberta.", (QUESTIONS,)),
+        },
+        dims=DEBERTA_DIMS,
+        position="relative",
+        example="microsoft/deberta-base",
+        about="Attention to contents and to distances apart, with projections of distances in every layer.",
+    ),
+    encoder(
+        "mpnet",
+        "MPNet",
+        (
+            at(
+                "embeddings",
+                Embedding("word_embeddings"),
+                Embedding("position_embeddings", "positions", part="position"),
+                layer_norm("LayerNorm"),
+            ),
+            stack(
+                "encoder.layer",
+                at(
+                    "attention",
+                    Attention(("attn.q", "attn.k", "attn.v", "attn.o"), bias=True, cached=False, causal=False),
+                    layer_norm("LayerNorm"),
+                ),
+                FEED_FORWARD,
+                OUTPUT_NORM,
+            ),
+            shared_buckets,
+        ),
+        encoder_heads("MPNet", "mpnet", UNCACHED_ROBERTA, ROBERTA_POOLED),
+        example="sentence-transformers/all-mpnet-base-v2",
+        about="BERT's layers with learned positions and, for all layers, one table of relative positions.",
+    ),
+    encoder(
+        "longformer",
+        "Longformer",
+        (bert_embeddings(), encoder_layers(windowed)),
+        encoder_heads("Longformer", "longformer", UNCACHED_ROBERTA, ROBERTA_POOLED),
+        example="allenai/longformer-base-4096",
+        about="RoBERTa with attention in a window; projections of their own for the few tokens that see everything.",
+    ),
+    encoder(
+        "luke",
+        "LUKE",
+        (bert_embeddings(), entity_embeddings, encoder_layers(entity_attention)),
+        encoder_heads(
+            "Luke",
+            "luke",
+            {
+                **TASKS,
+                "ForMaskedLM": (LUKE_LM, entity_predictions),
+            },
+            ("Model", "ForMaskedLM", "ForSequenceClassification", "ForMultipleChoice"),
+        ),
+        example="studio-ousia/luke-base",
+        about="RoBERTa that also reads entities, with a large table of them and queries of their own.",
+    ),
+    encoder(
+        "roformer",
+        "RoFormer",
+        (
+            at(
+                "embeddings",
+                Embedding("word_embeddings", width="embedding_width"),
+                Embedding("token_type_embeddings", "token_types", "embedding_width"),
+                layer_norm("LayerNorm", "embedding_width"),
+            ),
+            project_embeddings,
+            rotary_table,
+            stack("encoder.layer", *BERT_LAYER),
+        ),
+        encoder_heads(
+            "RoFormer",
+            "roformer",
+            {
+                **BERT_TASKS,
+                "ForMaskedLM": (DEBERTA_LEGACY,),
+                "ForCausalLM": (DEBERTA_LEGACY,),
+                "ForSequenceClassification": (CLASSIFIER,),
+            },
+        ),
+        dims=DEBERTA_DIMS,
+        position="rope",
+        example="junnyu/roformer_chinese_base",
+        about="BERT with rotary positions, the first of its kind.",
+    ),
+    encoder(
+        "esm",
+        "ESM",
+        (
+            protein_embeddings,
+            stack("encoder.layer", *PROTEIN_LAYER),
+            layer_norm("encoder.emb_layer_norm_after"),
+            contact_head,
+        ),
+        encoder_heads(
+            "Esm",
+            "esm",
+            {
+                "Model": (),
+                "ForMaskedLM": (protein_lm,),
+                "ForSequenceClassification": (CLASSIFIER,),
+                "ForTokenClassification": (LABELS,),
+            },
+            ("Model",),
+        ),
+        position="rope",
+        example="facebook/esm2_t33_650M_UR50D",
+        about="BERT for proteins: a word is an amino acid, positions are rotary in ESM-2 and learned in ESM-1.",
+    ),
+)
