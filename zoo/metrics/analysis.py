@@ -8,16 +8,13 @@ from typing import Any
 
 from zoo.arch.config import UnsupportedError
 from zoo.arch.ledger import Ledger, build_ledger, fingerprint_ledger
-from zoo.metrics.dtypes import BITS, count_bytes, name_dtype, require_dtype
+from zoo.metrics.dtypes import name_dtype, require_dtype
 from zoo.metrics.facts import attention_facts, expert_facts, shape_facts
 from zoo.metrics.packing import Packing, pack_weights
-from zoo.metrics.scaling import HOFFMANN, TOKENS_PER_PARAMETER, training_flops
 from zoo.metrics.sums import Cache, Flops, Params, sum_cache, sum_flops, sum_params
 
 #: Contexts at which cache and FLOPs are given unless others are asked for, in tokens.
 CONTEXTS = (1024, 8192, 32768, 131072)
-#: Data types for which the size of the weights is given beside the model's own.
-WEIGHT_DTYPES = ("float32", "bfloat16", "int8", "int4")
 #: Version of the numbers: raised when a change makes earlier ones stale, so that databases recompute.
 LEDGER_VERSION = 1
 #: What quantised layers compute in where the config declares nothing: transformers' quantizers (``update_dtype`` of
@@ -151,20 +148,3 @@ def list_defaults(ledger: Ledger) -> list[str]:
 def is_size(key: str) -> bool:
     """Whether a key holds a size that parameters grow with, by its name."""
     return key.startswith(("n_", "num_", "d_")) or key.endswith(("_size", "_dim", "_rank", "_layers", "_heads"))
-
-
-def weight_sizes(params: Params) -> dict[str, int]:
-    """Bytes of all parameters in each of the usual data types."""
-    return {dtype: count_bytes(params.total, dtype) for dtype in WEIGHT_DTYPES if dtype in BITS}
-
-
-def scaling_facts(params: Params) -> dict[str, float | int]:
-    """Compute-optimal training by the rule of 20 tokens a parameter: tokens, 6 x active x tokens FLOPs, loss."""
-    tokens = TOKENS_PER_PARAMETER * params.total
-    if not tokens:
-        return {"optimal_tokens": 0, "training_flops": 0, "loss": float(0)}
-    return {
-        "optimal_tokens": tokens,
-        "training_flops": int(training_flops(params.active, tokens)),
-        "loss": round(HOFFMANN.loss(params.total, tokens), 4),
-    }

@@ -8,11 +8,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from zoo.arch.rows import Tensor
+from zoo.metrics.dtypes import count_bytes
 from zoo.metrics.extras import list_extras
+from zoo.metrics.scaling import HOFFMANN, TOKENS_PER_PARAMETER, training_flops
+from zoo.metrics.sums import Params
 
 if TYPE_CHECKING:
     from zoo.metrics.analysis import Analysis
 
+#: Data types for which the size of the weights is given beside the model's own.
+WEIGHT_DTYPES = ("float32", "bfloat16", "int8", "int4")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.)")
 
 _SHAPE = (
@@ -61,8 +66,6 @@ _CACHE = (
 
 def write_document(analysis: Analysis, *, tensors: bool = False) -> dict[str, Any]:
     """The document of ``analysis``: every key always there, null where there is no number."""
-    from zoo.metrics.analysis import scaling_facts, weight_sizes
-
     params, packing, cache, flops = analysis.params, analysis.packing, analysis.kv_cache, analysis.flops
     document: dict[str, Any] = {
         "repo_id": analysis.repo_id,
@@ -144,3 +147,20 @@ def name_layers(layers: Sequence[int] | None) -> str | None:
         else:
             runs.append([layer, layer])
     return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
+
+
+def weight_sizes(params: Params) -> dict[str, int]:
+    """Bytes of all parameters in each of the usual data types."""
+    return {dtype: count_bytes(params.total, dtype) for dtype in WEIGHT_DTYPES}
+
+
+def scaling_facts(params: Params) -> dict[str, float | int]:
+    """Compute-optimal training by the rule of 20 tokens a parameter: tokens, 6 x active x tokens FLOPs, loss."""
+    tokens = TOKENS_PER_PARAMETER * params.total
+    if not tokens:
+        return {"optimal_tokens": 0, "training_flops": 0, "loss": float(0)}
+    return {
+        "optimal_tokens": tokens,
+        "training_flops": int(training_flops(params.active, tokens)),
+        "loss": round(HOFFMANN.loss(params.total, tokens), 4),
+    }
