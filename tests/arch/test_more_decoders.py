@@ -236,6 +236,20 @@ def test_rwkv_keeps_five_vectors_a_layer() -> None:
     assert [s.fixed for s in states if s.dtype == "float32"] == [3 * 4096]
 
 
+def test_dots3_keeps_wider_latents_in_its_windows_and_an_index_elsewhere() -> None:
+    config = {"model_type": "dots3_note_text"}
+    kept = {layer: sum(s.per_token for s in states_of_layer(config, layer)) for layer in (0, 2)}
+    assert kept == {0: 512 + 64 + 128, 2: 1024 + 64}
+    assert [(s.kind, s.window) for s in states_of_layer(config, 2)] == [("sliding", 512)]
+    plain = states_of_layer(config | {"use_dsa": False}, 0)
+    assert [(s.kind, s.per_token) for s in plain] == [("full", 576)]
+
+
+def test_inkling2_asks_earlier_layers_from_the_second_on() -> None:
+    queries = [t for t in params({"model_type": "inkling2_text"}) if t.name.endswith("attention_input.query")]
+    assert sorted((t.shape, t.repeats) for t in queries) == [((3, 4608), 8), ((4608,), 39)]
+
+
 @pytest.mark.parametrize(("memory", "kept"), [(512, ("sliding", 512)), (0, ("full", None)), (None, ("full", None))])
 def test_xlnet_remembers_inputs_instead_of_keys_and_values(memory: int | None, kept: tuple[str, int | None]) -> None:
     (state,) = states_of_layer({"model_type": "xlnet", "mem_len": memory}, 0)
@@ -307,6 +321,9 @@ def test_laguna_gives_each_layer_its_own_heads() -> None:
         ({"model_type": "xlstm", "weight_mode": "loose"}, "weight_mode"),
         ({"model_type": "xlstm", "embedding_dim": 5}, "embedding_dim"),
         ({"model_type": "zaya", "num_key_value_heads": 1, "head_dim": 7}, "halved"),
+        ({"model_type": "dots3_note_text", "per_layer_config": {"0": {"v_head_dim": 8}}}, "per_layer_config"),
+        ({"model_type": "dots3_note_text", "swa_q_lora_rank": None}, "q_lora_rank"),
+        ({"model_type": "dots3_note_text", "moe_layer_freq": [1]}, "moe_layer_freq"),
         ({"model_type": "moshi", "ffn_dim": 5}, "odd"),
         ({"model_type": "inkling_text", "local_layer_ids": 3}, "local_layer_ids"),
         ({"model_type": "lfm2_moe"}, "layer_types"),

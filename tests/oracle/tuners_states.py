@@ -209,7 +209,25 @@ def tune_inkling(rng: random.Random, config: Config) -> None:
         config.pop("intermediate_size", None)
 
 
+def tune_dots3(rng: random.Random, config: Config) -> None:
+    config |= {"num_attention_heads": 4, "num_key_value_heads": 4, "n_group": 1, "topk_group": 1}
+    config |= {"num_experts_per_tok": 1, "n_routed_experts": rng.choice([2, 4]), "n_shared_experts": rng.choice([1, 2])}
+    config |= {"swa_num_attention_heads": 2, "swa_num_key_value_heads": 2, "q_lora_rank": 16}
+    maybe(rng, config, kv_lora_rank=[16, 32], qk_rope_head_dim=[8, 16], qk_nope_head_dim=[8], v_head_dim=[8, 24])
+    maybe(rng, config, swa_kv_lora_rank=[16], swa_q_lora_rank=[24], swa_v_head_dim=[8], index_head_dim=[32])
+    maybe(rng, config, moe_intermediate_size=[16], moe_shared_expert_intermediate_size=[24], use_dsa=[True, False])
+    maybe(rng, config, first_k_dense_replace=[0, 2], moe_layer_freq=[1, 2], sliding_window_size=[16])
+    maybe(rng, config, 0.4, use_sliding_window=[True, False])
+    if rng.random() < 0.5:
+        config |= {"swa_head_dim": 24, "swa_qk_nope_head_dim": 16}
+    if rng.random() < 0.3:
+        config["moe_layer_freq"] = rng.choices([0, 1], k=read(config, "num_hidden_layers"))
+    some_layers(rng, config, "layer_types", "full_attention", "sliding_attention")
+    some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+
+
 OWN: dict[str, Tuner] = {
+    "dots3_note_text": tune_dots3,
     "inkling_text": tune_inkling,
     "inkling2_text": tune_inkling,
     "minimax_m3_vl_text": tune_m3,
