@@ -86,6 +86,72 @@ def tune_beit(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.4, norm_type=["rms_norm", "layer_norm"], image_size=[[28, 56]], patch_size=[[7, 14]])
 
 
+def tune_glm_tower(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([1, 2])
+    config |= {"depth": rng.randint(1, 3), "num_heads": heads, "hidden_size": 16 * heads, "patch_size": 7}
+    config.pop("num_attention_heads", None)
+    maybe(rng, config, out_hidden_size=[32, 48], intermediate_size=[24, 40], image_size=[28, 49])
+    maybe(rng, config, spatial_merge_size=[1, 2], temporal_patch_size=[1, 2], in_channels=[1, 3])
+
+
+def tune_glm_vl(rng: random.Random, config: Config) -> None:
+    kind = config["model_type"]
+    kinds = [kind] if kind not in ("glm46v", "glmga") else ["glm4v", "glm4v_moe"]
+    nest(rng, config, [f"{name}_text" for name in kinds], [f"{name}_vision" for name in kinds])
+
+
+def tune_glm_moe_text(rng: random.Random, config: Config) -> None:
+    config |= {"num_experts_per_tok": rng.choice([1, 2]), "n_group": 1, "topk_group": 1}
+    config |= {rng.choice(["n_routed_experts", "num_local_experts"]): rng.choice([4, 6])}
+    maybe(rng, config, moe_intermediate_size=[16, 24], n_shared_experts=[1, 2], first_k_dense_replace=[0, 1, 9])
+
+
+def tune_kimi_tower(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, patch_size=[7, 14], pos_emb_height=[4, 8], pos_emb_width=[4, 8])
+    maybe(rng, config, merge_kernel_size=[[1, 2], [2, 2]])
+
+
+def tune_kimi_vl(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["deepseek_v3", "kimi_k2"], ["kimi_k25_vision"])
+    maybe(rng, config, projection_hidden_size=[16, 32])
+
+
+def tune_fuyu(rng: random.Random, config: Config) -> None:
+    text = section(rng, "persimmon")
+    for key in ("num_key_value_heads", "model_type"):
+        text.pop(key, None)
+    if rng.random() < 0.5:
+        config |= {key: value for key, value in text.items() if key not in ("tie_word_embeddings", "use_cache")}
+    else:
+        config["text_config"] = text | {"model_type": "persimmon"}
+    maybe(rng, config, patch_size=[4, 8], num_channels=[1, 3])
+
+
+def tune_mllama(rng: random.Random, config: Config) -> None:
+    text: Config = {
+        "hidden_size": 32,
+        "num_attention_heads": rng.choice([2, 4]),
+        "num_key_value_heads": rng.choice([1, 2]),
+    }
+    maybe(rng, text, num_hidden_layers=[2, 5, 9], intermediate_size=[24, 48], vocab_size=[64, 97])
+    maybe(
+        rng,
+        text,
+        cross_attention_layers=[[1], [0, 3, 12], [], None],
+        pad_token_id=[3],
+        model_type=["mllama_text_model"],
+    )
+    text["pad_token_id"] = 3
+    vision: Config = {"hidden_size": 32, "attention_heads": rng.choice([2, 4]), "vision_output_dim": 96}
+    maybe(rng, vision, num_hidden_layers=[1, 3], num_global_layers=[1, 2], intermediate_size=[24], num_channels=[1, 3])
+    maybe(rng, vision, image_size=[56, 70], patch_size=[7, 14])
+    if rng.random() < 0.4:
+        vision |= {"supported_aspect_ratios": [[1, 1], [1, 2]], "max_num_tiles": 2}
+    maybe(rng, config, 0.85, text_config=[text], vision_config=[vision])
+    maybe(rng, config, 0.4, tie_word_embeddings=[True, False])
+    config["architectures"] = [rng.choice(["MllamaForConditionalGeneration", "MllamaModel"])]
+
+
 TUNERS: dict[str, Tuner] = {
     "llava_next": tune_llava_kin,
     "llava_onevision": tune_llava_kin,
@@ -98,6 +164,19 @@ TUNERS: dict[str, Tuner] = {
     "lighton_ocr": tune_lighton,
     "lfm2_vl": tune_lfm_vl,
     "siglip2_vision_model": tune_naflex,
+    "glm4v": tune_glm_vl,
+    "glm4v_moe": tune_glm_vl,
+    "glm46v": tune_glm_vl,
+    "glmga": tune_glm_vl,
+    "glm_ocr": tune_glm_vl,
+    "glm4v_vision": tune_glm_tower,
+    "glm4v_moe_vision": tune_glm_tower,
+    "glm_ocr_vision": tune_glm_tower,
+    "glm4v_moe_text": tune_glm_moe_text,
+    "kimi_k25": tune_kimi_vl,
+    "kimi_k25_vision": tune_kimi_tower,
+    "fuyu": tune_fuyu,
+    "mllama": tune_mllama,
     "idefics2": tune_idefics2,
     "idefics3": tune_idefics,
     "smolvlm": tune_idefics,
@@ -109,7 +188,8 @@ TUNERS: dict[str, Tuner] = {
     "qianfan_ocr_vision": tune_beit,
 }
 
-#: Aya Vision declares a tower whose heads do not divide its width.
+#: The class that transformers maps Llama 3.2 Vision to first takes only the text section; Aya Vision declares a tower whose heads do not divide its width.
 REQUIRED: dict[str, Config] = {
+    "mllama": {"architectures": ["MllamaForConditionalGeneration"]},
     "aya_vision": {"vision_config": {"model_type": "siglip_vision_model", "hidden_size": 1152}},
 }

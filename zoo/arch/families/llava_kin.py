@@ -18,13 +18,32 @@ from zoo.arch.families.llava import (
 from zoo.arch.families.vision import Projector
 from zoo.arch.heads import LmHead
 from zoo.arch.layers import At, at, vision_section
-from zoo.arch.registry import Architecture, Head, register
+from zoo.arch.registry import Architecture, Head, find_architecture, register
 from zoo.arch.rows import Block, Place, Row
 
 
 def is_tied_whole(c: Config) -> bool:
     """Tied where the whole says so, whatever its text says."""
     return bool(c.tied)
+
+
+#: Sizes of a text model, which a file that is older than the sections of its type keeps at the top.
+TEXT_SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+
+
+def refuse_flat(c: Config) -> str | None:
+    """The classes look for the text's sizes in its section alone, and would take their defaults instead."""
+    if c.raw.get("text_config") is None:
+        found = next((key for key in TEXT_SIZES if key in c.raw and key not in c.spec.defaults), None)
+        return found and f"{found} is at the top, where the class does not look, and there is no text_config"
+    return None
+
+
+def prefix_text(c: Config, p: Place) -> Iterable[Row]:
+    """PaliGemma's text attends both ways within its prompt alone, and keeps a cache as any decoder does."""
+    inner = read_text(c)
+    inner.raw = {**inner.raw, "use_bidirectional_attention": False}
+    return find_architecture(inner.model_type).body(inner, p.at("language_model"))
 
 
 def seeing(
@@ -40,7 +59,7 @@ def seeing(
     natural: str = "ForConditionalGeneration",
     heads: Mapping[str, Head] | None = None,
     dims: Mapping[str, Dim] | None = None,
-    supported: Callable[[Config], str | None] | None = None,
+    supported: Callable[[Config], str | None] | None = refuse_flat,
 ) -> Architecture:
     """A model that sees: ``{prefix}Model`` of ``blocks``, and the class with a head for the vocabulary of its text."""
     lm = LmHead(inner=text, tie_of=tie)
@@ -164,7 +183,7 @@ register(
         about="LLaVA that takes the features of five layers of its tower, for images that are drawn on.",
     ),
     seeing(
-        *("paligemma", "Gemma", "PaliGemma", VISION, at("multi_modal_projector", Projector((one_layer,))), TEXT),
+        *("paligemma", "Gemma", "PaliGemma", VISION, at("multi_modal_projector", Projector((one_layer,))), prefix_text),
         example="google/paligemma-3b-pt-224",
         about="Gemma behind a SigLIP tower, with one matrix between them; it attends in both directions to its prompt.",
     ),
