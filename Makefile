@@ -37,6 +37,7 @@ sync: setup ## bring the watch list into the database:  make sync ARGS="--top 50
 	@$(BIN)/zoo sync $(ARGS)
 
 test: setup check ## all checks and all tests, with coverage
+	@bash .ci/install $(VENV) at-hand
 	@$(BIN)/coverage erase
 	@$(BIN)/python -m pytest -n $(JOBS) --cov=zoo --cov-report=term:skip-covered $(ARGS)
 

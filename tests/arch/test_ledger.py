@@ -42,6 +42,13 @@ def test_with_no_class_named_the_natural_head_is_taken(named: Any) -> None:
     assert build_ledger({**TINY, "architectures": named}).class_name == "LlamaForCausalLM"
 
 
+@pytest.mark.parametrize("section", [None, "text_config"])
+def test_layers_with_sizes_of_their_own_are_refused(section: str | None) -> None:
+    odd = {"per_layer_config": {"1": {"intermediate_size": 8}}}
+    with pytest.raises(UnsupportedError, match="per_layer_config"):
+        build_ledger(TINY | ({section: odd} if section else odd))
+
+
 def test_a_tied_head_is_used_but_not_stored() -> None:
     tied = build_ledger({**TINY, "tie_word_embeddings": True})
     head = next(t for t in tied.tensors if t.name == "lm_head.weight")

@@ -34,6 +34,8 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or not model_type:
         raise UnsupportedError("the config names no model_type")
+    if (key := find_refused(config)) is not None:
+        raise UnsupportedError(f"{model_type}: {key} changes single layers, which is not followed")
     architecture = find_architecture(model_type)
     c = Config(config, model_type, architecture.dims)
     if architecture.supported and (reason := architecture.supported(c)):
@@ -48,6 +50,14 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
     states = tuple(row for row in rows if isinstance(row, State))
     text = architecture.text(c) if architecture.text else c
     return Ledger(architecture, name, c, text, tensors, states)
+
+
+def find_refused(config: Mapping[str, Any]) -> str | None:
+    """A key that gives single layers sizes of their own, whatever the type (transformers' heterogeneous configs)."""
+    for path, section in (("", config), *((f"{key}.", value) for key, value in config.items())):
+        if isinstance(section, Mapping) and section.get("per_layer_config"):
+            return f"{path}per_layer_config"
+    return None
 
 
 def choose_class(config: Mapping[str, Any], architecture: Architecture) -> str:

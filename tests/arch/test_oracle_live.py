@@ -1,0 +1,37 @@
+"""Fresh random configs of every architecture, built by transformers now, where torch and transformers are installed.
+
+On a machine without them this file has no tests: what transformers built is recorded, see ``test_oracle.py``.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+
+from tests.oracle.check import differences
+from tests.oracle.vary import load_required, vary
+from zoo.arch.registry import load_architectures
+
+INSTALLED = find_spec("torch") is not None and find_spec("transformers") is not None
+
+if INSTALLED:
+
+    @pytest.mark.oracle
+    @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.parametrize("model_type", sorted(load_architectures()))
+    def test_fresh_configs_are_counted_as_transformers_builds_them(model_type: str) -> None:
+        from tests.oracle.build import describe
+
+        built = 0
+        for seed in range(12):
+            config = {"model_type": model_type, **load_required().get(model_type, {})} | vary(model_type, seed)
+            try:
+                said = describe(config)
+            except Exception:
+                continue  # transformers refuses some of what chance makes up
+            assert differences(config, said) == [], config
+            built += 1
+            if built == 3:
+                break
+        assert built > 0
