@@ -46,6 +46,9 @@ CHOICES: dict[str, list[Any]] = {
     "intra_bottleneck_size": [16, 32],
     "num_feedforward_networks": [1, 2, 4],
     "n_langs": [1, 3],
+    "encoder_ffn_dim": [24, 48],
+    "decoder_ffn_dim": [24, 40],
+    "num_global_tokens": [4, 8],
 }
 
 
@@ -71,6 +74,7 @@ def tune(rng: random.Random, config: Config) -> None:
         config["is_decoder"] = True
     maybe(rng, config, 0.6, **{key: values for key, values in CHOICES.items() if key in known})
     even_heads(rng, config)
+    config.pop("use_prompt", None)  # refused: the class leaves half of them out
     if own := OWN.get(config["model_type"]):
         own(rng, config)
 
@@ -86,6 +90,22 @@ def tune_deberta(rng: random.Random, config: Config) -> None:
 def tune_longformer(rng: random.Random, config: Config) -> None:
     config["num_hidden_layers"] = layers = rng.choice([1, 3])
     config["attention_window"] = rng.choice([16, 32, rng.choices([8, 16], k=layers)])
+
+
+def tune_led(rng: random.Random, config: Config) -> None:
+    config["encoder_layers"] = layers = rng.choice([1, 3])
+    config["attention_window"] = rng.choice([16, 32, rng.choices([8, 16], k=layers)])
+    maybe(rng, config, max_encoder_position_embeddings=[40, 66], max_decoder_position_embeddings=[34])
+
+
+def tune_marian(rng: random.Random, config: Config) -> None:
+    config["pad_token_id"] = 0
+    if not config.get("share_encoder_decoder_embeddings", True):
+        config["decoder_vocab_size"] = rng.choice([40, 97, None])
+
+
+def tune_bird(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, attention_type=["block_sparse", "original_full"], block_size=[16, 32], num_random_blocks=[2])
 
 
 def tune_esm(rng: random.Random, config: Config) -> None:
@@ -114,6 +134,9 @@ def tune_xlm(rng: random.Random, config: Config) -> None:
 OWN: dict[str, Tuner] = {
     "deberta": tune_deberta,
     "longformer": tune_longformer,
+    "led": tune_led,
+    "marian": tune_marian,
+    "bigbird_pegasus": tune_bird,
     "esm": tune_esm,
     "squeezebert": tune_squeezebert,
     "mobilebert": tune_mobile,
@@ -126,6 +149,7 @@ OWN: dict[str, Tuner] = {
 PLAIN = (
     *("camembert", "ernie", "megatron-bert", "xlm-roberta-xl", "xmod", "data2vec-text", "roberta-prelayernorm"),
     *("roc_bert", "layoutlm", "rembert", "mpnet", "luke", "roformer"),
+    *("pegasus", "m2m_100", "blenderbot", "blenderbot-small", "mvp", "plbart", "pegasus_x"),
 )
 
 TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)

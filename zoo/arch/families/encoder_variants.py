@@ -40,7 +40,7 @@ from zoo.arch.heads import Embedding
 from zoo.arch.layers import at, stack, when
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Head, register
-from zoo.arch.rows import Place, Row
+from zoo.arch.rows import Block, Place, Row
 
 UNCACHED_ROBERTA = {task: blocks for task, blocks in ROBERTA_TASKS.items() if task != "ForCausalLM"}
 
@@ -83,26 +83,33 @@ def shared_buckets(c: Config, p: Place) -> Iterable[Row]:
     yield p.table("encoder.relative_attention_bias", buckets, c.heads, "position")
 
 
-def read_windows(c: Config) -> list[int]:
+def read_windows(c: Config, count: int) -> list[int]:
     """The window of each layer, in tokens: half of ``attention_window`` to each side, and the token itself."""
     window = c["attention_window"]
-    windows = window if isinstance(window, list | tuple) else [window] * c.layers
+    windows = window if isinstance(window, list | tuple) else [window] * count
     what = f"{c.model_type}: {c.path}attention_window"
-    if len(windows) != c.layers:
-        raise UnsupportedError(f"{what} has {len(windows)} windows where the model has {c.layers} layers")
+    if len(windows) != count:
+        raise UnsupportedError(f"{what} has {len(windows)} windows where the model has {count} layers")
     return [2 * (check_whole(size, what, 1) // 2) + 1 for size in windows]
 
 
-def windowed(c: Config, p: Place) -> Iterable[Row]:
+def windowed_attention(inner: str, output: str) -> Block:
     """Attention within a window, with a second set of projections for the tokens that see and are seen by all."""
-    for name in ("query", "key", "value"):
-        yield from p.linear(f"self.{name}", c.hidden, c.hidden, "attention", True)
-        yield from p.linear(f"self.{name}_global", c.hidden, c.hidden, "attention", True)
-    yield from p.linear("output.dense", c.hidden, c.hidden, "attention", True)
-    windows, flops = read_windows(c), 4 * c.heads * c.head_dim
-    for window in sorted(set(windows)):
-        layers = [layer for layer in p.layers or () if windows[layer] == window]
-        yield p.state("sliding", layers, window=window, flops_per_pos=flops, decode_flops_per_pos=flops, causal=False)
+
+    def attend(c: Config, p: Place) -> Iterable[Row]:
+        for name in ("query", "key", "value"):
+            yield from p.linear(f"{inner}{name}", c.hidden, c.hidden, "attention", True)
+            yield from p.linear(f"{inner}{name}_global", c.hidden, c.hidden, "attention", True)
+        yield from p.linear(output, c.hidden, c.hidden, "attention", True)
+        layers = p.layers or ()
+        windows, flops = read_windows(c, len(layers)), 4 * c.heads * c.head_dim
+        for window in sorted(set(windows)):
+            where = [layer for layer in layers if windows[layer] == window]
+            yield p.state(
+                "sliding", where, window=window, flops_per_pos=flops, decode_flops_per_pos=flops, causal=False
+            )
+
+    return attend
 
 
 def free_decoder(c: Config, p: Place) -> Iterable[Row]:
@@ -224,7 +231,7 @@ register(
     encoder(
         "longformer",
         "Longformer",
-        (bert_embeddings(), encoder_layers(windowed)),
+        (bert_embeddings(), encoder_layers(windowed_attention("self.", "output.dense"))),
         encoder_heads("Longformer", "longformer", UNCACHED_ROBERTA, ROBERTA_POOLED),
         example="allenai/longformer-base-4096",
         about="RoBERTa with attention in a window; projections of their own for the few tokens that see everything.",
