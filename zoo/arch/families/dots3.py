@@ -84,9 +84,7 @@ def key_norm_and_gate(c: Config, p: Place) -> Iterable[Row]:
 
 
 def refuse_other_sizes(c: Config) -> str | None:
-    """What the class refuses, and sizes given layer by layer."""
-    if c.raw.get("per_layer_config"):
-        return "per_layer_config gives layers sizes of their own"
+    """What the class refuses."""
     for sizes in (c, size_windows(c)):
         if sizes["q_lora_rank"] is None:
             return "q_lora_rank is null"
