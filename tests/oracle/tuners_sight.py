@@ -152,6 +152,67 @@ def tune_mllama(rng: random.Random, config: Config) -> None:
     config["architectures"] = [rng.choice(["MllamaForConditionalGeneration", "MllamaModel"])]
 
 
+def tune_paddle(rng: random.Random, config: Config) -> None:
+    text = section(rng, "paddleocr_vl_text")
+    del text["model_type"]
+    maybe(rng, text, 0.3, head_dim=[8, 16], tie_word_embeddings=[True, False])
+    if rng.random() < 0.4:
+        config |= {key: value for key, value in text.items() if key != "tie_word_embeddings"}
+    else:
+        config["text_config"] = text
+    vision = section(rng, "idefics3_vision") | {"model_type": rng.choice(["paddleocr_vl", "paddleocr_vl_vision"])}
+    maybe(rng, vision, spatial_merge_size=[1, 2])
+    maybe(rng, config, 0.9, vision_config=[vision])
+
+
+def tune_muse(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["muse_glimmer_text"], ["muse_glimmer_vision"])
+    maybe(rng, config, out_hidden_size=[32, 48], projector_hidden_size=[24])
+
+
+def tune_muse_text(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, sliding_window=[16, 32], head_dim=[8, 16])
+    if "num_hidden_layers" in config and rng.random() < 0.3:
+        config["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=config["num_hidden_layers"])
+
+
+def tune_muse_tower(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, patch_size=[7, 14], pos_emb_height=[4, 8], pos_emb_width=[4, 8], patch_temporal=[1, 2])
+
+
+def tune_step(rng: random.Random, config: Config) -> None:
+    text = section(rng, "step3p5")
+    text["num_hidden_layers"] = layers = rng.randint(1, 5)
+    extra = rng.choice([0, 0, 2])
+    text |= {rng.choice(["num_experts_per_tok", "moe_top_k"]): rng.choice([1, 2]), "sliding_window": 16}
+    text |= {rng.choice(["n_routed_experts", "moe_num_experts"]): rng.choice([4, 6])}
+    text |= {"num_nextn_predict_layers": extra, "head_dim": rng.choice([8, 16])}
+    for key in ("num_local_experts", "num_sliding_attention_heads"):
+        text.pop(key, None)
+    maybe(rng, text, moe_intermediate_size=[16, 24], share_expert_dim=[16, 24])
+    maybe(rng, text, 0.3, gating=[True, "per-head", "elementwise"], moe_layers_enum=["0,2", "", [1, 2]])
+    if rng.random() < 0.6:
+        text["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=layers + extra)
+        heads = 2 * text["num_attention_heads"]
+        maybe(rng, text, 0.4, attention_other_setting=[{"num_attention_heads": heads}, {}])
+        maybe(rng, text, 0.4, num_sliding_attention_heads=[heads])
+    if rng.random() < 0.4:
+        text["mlp_layer_types"] = rng.choices(["dense", "sparse"], k=layers + extra)
+    vision: Config = {"patch_size": 7, "image_size": 28, rng.choice(["width", "hidden_size"]): 32}
+    vision |= {rng.choice(["layers", "num_hidden_layers"]): 2, rng.choice(["heads", "num_attention_heads"]): 2}
+    maybe(rng, vision, 0.4, mlp_ratio=[2.0, 8960 / 1536], num_channels=[1], model_type=["perception_encoder"])
+    config |= {"text_config": text, "vision_config": vision}
+
+
+def tune_minimax_vl(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["minimax_m3_vl_text"], ["idefics3_vision"])
+    config.setdefault("text_config", section(rng, "minimax_m3_vl_text"))
+    if "vision_config" in config:
+        config["vision_config"]["model_type"] = rng.choice(["clip_vision_model", "minimax_m3_vl_vision"])
+        maybe(rng, config["vision_config"], spatial_merge_size=[1, 2], temporal_patch_size=[1, 2])
+    maybe(rng, config, projector_hidden_size=[24, 48])
+
+
 TUNERS: dict[str, Tuner] = {
     "llava_next": tune_llava_kin,
     "llava_onevision": tune_llava_kin,
@@ -177,6 +238,12 @@ TUNERS: dict[str, Tuner] = {
     "kimi_k25_vision": tune_kimi_tower,
     "fuyu": tune_fuyu,
     "mllama": tune_mllama,
+    "paddleocr_vl": tune_paddle,
+    "muse_glimmer": tune_muse,
+    "muse_glimmer_text": tune_muse_text,
+    "muse_glimmer_vision": tune_muse_tower,
+    "step3p7": tune_step,
+    "minimax_m3_vl": tune_minimax_vl,
     "idefics2": tune_idefics2,
     "idefics3": tune_idefics,
     "smolvlm": tune_idefics,

@@ -27,7 +27,7 @@ register(
     seeing(
         *("fuyu", "Fuyu", "Fuyu", text_section(flat=True), Projector((embed_patches,))),
         text=read_text,
-        natural="ForCausalLM",
+        natural="FuyuForCausalLM",
         supported=None,
         example="adept/fuyu-8b",
         about="Persimmon that takes patches of an image as they are, through one matrix and no tower.",

@@ -56,19 +56,22 @@ def seeing(
     tie: Callable[[Config], bool] = is_tied_whole,
     text: Callable[[Config], Config] = read_text,
     embedding: str = "language_model.embed_tokens.weight",
-    natural: str = "ForConditionalGeneration",
+    natural: str | None = None,
     heads: Mapping[str, Head] | None = None,
     dims: Mapping[str, Dim] | None = None,
     supported: Callable[[Config], str | None] | None = refuse_flat,
 ) -> Architecture:
-    """A model that sees: ``{prefix}Model`` of ``blocks``, and the class with a head for the vocabulary of its text."""
-    lm = LmHead(inner=text, tie_of=tie)
+    """A model that sees: ``{prefix}Model`` of ``blocks``, and the class with a head for the vocabulary of its text.
+
+    ``natural`` is the name of that class, where it is not ``{prefix}ForConditionalGeneration``.
+    """
+    lm, whole = LmHead(inner=text, tie_of=tie), natural or f"{prefix}ForConditionalGeneration"
     return Architecture(
         model_type,
         family,
         At("", blocks),
-        heads={f"{prefix}Model": Head(), f"{prefix}{natural}": Head("model.", (lm,)), **(heads or {})},
-        natural=f"{prefix}{natural}",
+        heads={f"{prefix}Model": Head(), whole: Head("model.", (lm,)), **(heads or {})},
+        natural=whole,
         dims=dims or {},
         text=text,
         embedding=embedding,

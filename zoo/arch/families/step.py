@@ -1,0 +1,183 @@
+"""Step 3.7: a mixture with more heads in the layers that slide, behind a tower with two convolutions at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from zoo.arch.attention import Attention
+from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, check_whole
+from zoo.arch.families.llama import PRE_NORMS
+from zoo.arch.families.llava_kin import refuse_flat, seeing
+from zoo.arch.families.towers import scale_residuals
+from zoo.arch.families.vision import PROJECTIONS, VISION_DIMS, Patches, Positions, Projector, Tower
+from zoo.arch.heads import Embedding
+from zoo.arch.layers import At, at, by_kind, resized, stack
+from zoo.arch.mlp import Experts, GatedMlp, Mlp, Moe, Router
+from zoo.arch.norms import QK_NORM, layer_norm, rms
+from zoo.arch.registry import register
+from zoo.arch.rows import Place, Row
+
+
+def count_extra(c: Config) -> int:
+    """Layers that predict further tokens; lists name them after the others, and the class leaves them out."""
+    return check_whole(c.get("num_nextn_predict_layers", 0), f"{c.model_type}: num_nextn_predict_layers")
+
+
+def listed(key: str, otherwise: Callable[[Config], Sequence[str]]) -> Callable[[Config], Sequence[str]]:
+    """The kinds that the list ``key`` gives, without those of layers that predict further tokens."""
+
+    def read(c: Config) -> Sequence[str]:
+        if c[key] is None:
+            return otherwise(c)
+        words = c.words(key)
+        if len(words) not in (c.layers, c.layers + count_extra(c)):
+            raise UnsupportedError(f"{c.model_type}: {c.path}{key} names {len(words)} layers, not {c.layers}")
+        return words[: c.layers]
+
+    return read
+
+
+def read_sparse(c: Config) -> Sequence[str]:
+    """Experts in the layers that ``moe_layers_enum`` names, else in all but the first three."""
+    named = c.get("moe_layers_enum")
+    if named is None:
+        return ["dense" if layer < 3 else "sparse" for layer in range(c.layers)]
+    words = named.split(",") if isinstance(named, str) else named
+    if not isinstance(words, list) or not all(str(word).strip().isdigit() for word in words if str(word).strip()):
+        raise UnsupportedError(f"{c.model_type}: {c.path}moe_layers_enum is not a list of layers")
+    sparse = {int(word) for word in words if str(word).strip()}
+    return ["sparse" if layer in sparse else "dense" for layer in range(c.layers)]
+
+
+def read_sliding_heads(c: Config) -> int:
+    """Query heads of the layers that slide; older files say them in a section of their own."""
+    heads = c.maybe("num_sliding_attention_heads", least=1)
+    if heads is not None:
+        return heads
+    other, same = c.get("attention_other_setting"), c.whole("num_attention_heads", least=1)
+    if other and not isinstance(other, Mapping):
+        raise UnsupportedError(f"{c.model_type}: {c.path}attention_other_setting is not an object")
+    return check_whole(other.get("num_attention_heads", same) if other else same, f"{c.model_type}: heads", 1)
+
+
+def gate(c: Config, p: Place) -> Iterable[Row]:
+    """What attention found is gated: a number for each head, or for each element."""
+    per_head = c.get("gating", True) in (True, "per-head")
+    return p.linear("g_proj", c.hidden, c.heads * (1 if per_head else c.head_dim), "attention")
+
+
+def refuse_per_layer(c: Config) -> str | None:
+    """The layers' own settings may be anything; and the text must stand in its section."""
+    text = read_text(c)
+    return "text_config.per_layer_config is set" if "per_layer_config" in text.raw else refuse_flat(c)
+
+
+KINDS = listed("layer_types", lambda c: ["full_attention"] * c.layers)
+ATTENTION = Attention(bias="attention_bias", kinds=KINDS, extra=(*QK_NORM, gate))
+SHARED = at("shared_experts", GatedMlp(bias="mlp_bias", width="shared_ffn", part="shared_experts"))
+TEXT_DIMS: dict[str, Dim] = {
+    "experts": "n_routed_experts",
+    "experts_per_token": "num_experts_per_tok",
+    "shared_experts": lambda c: 1,
+    "expert_ffn": "moe_intermediate_size",
+    "shared_ffn": "share_expert_dim",
+}
+TEXT = At(
+    "",
+    (
+        Embedding(),
+        stack(
+            "layers",
+            at(
+                "self_attn",
+                by_kind(
+                    KINDS,
+                    full_attention=ATTENTION,
+                    sliding_attention=resized({"heads": read_sliding_heads}, ATTENTION),
+                ),
+            ),
+            at(
+                "mlp",
+                by_kind(
+                    listed("mlp_layer_types", read_sparse),
+                    dense=GatedMlp(bias="mlp_bias"),
+                    sparse=Moe(Router(correction="e_score_correction_bias"), Experts(), shared=(SHARED,)),
+                ),
+            ),
+            *PRE_NORMS,
+        ),
+        rms("norm"),
+    ),
+)
+
+
+def read_ffn(c: Config) -> int:
+    """The hidden size times ``mlp_ratio``, rounded down, whatever ``intermediate_size`` says."""
+    ratio = c["mlp_ratio"]
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < 1000:
+        raise UnsupportedError(f"{c.model_type}: {c.path}mlp_ratio is {ratio!r:.40}, not a ratio")
+    return int(c.hidden * ratio)
+
+
+def either(older: str, key: str) -> Callable[[Config], int]:
+    """The value of the key's older name where the file has it."""
+    return lambda c: c.whole(older if older in c.raw else key, least=1)
+
+
+def convolve(c: Config, p: Place) -> Iterable[Row]:
+    """Two convolutions over 3 x 3 patches with stride 2, each of which doubles the width."""
+    for name, width in (("downsampler1", c.hidden), ("downsampler2", 2 * c.hidden)):
+        yield p.tensor(f"{name}.weight", (2 * width, width, 3, 3), "vision")
+        yield p.tensor(f"{name}.bias", (2 * width,), "vision", "vector")
+
+
+TOWER_DIMS: dict[str, Dim] = {
+    **VISION_DIMS,
+    **MULTI_HEAD,
+    "hidden": either("width", "hidden_size"),
+    "layers": either("layers", "num_hidden_layers"),
+    "heads": either("heads", "num_attention_heads"),
+    "ffn": read_ffn,
+}
+TOWER = Tower(
+    "vision_model",
+    (
+        at("embeddings", Patches("patch_embedding"), Positions()),
+        layer_norm("pre_layernorm"),
+        stack(
+            "layers",
+            at("self_attn", Attention(PROJECTIONS, bias=True, cached=False, causal=False)),
+            at("mlp", Mlp()),
+            layer_norm("layernorm_before"),
+            layer_norm("layernorm_after"),
+            scale_residuals,
+        ),
+        convolve,
+    ),
+    dims=TOWER_DIMS,
+)
+
+
+def read_text(c: Config) -> Config:
+    return c.section("text_config", TEXT_DIMS)
+
+
+def speak(c: Config, p: Place) -> Iterable[Row]:
+    return TEXT(read_text(c), p)
+
+
+def project(c: Config, p: Place) -> Iterable[Row]:
+    vision = c.section("vision_config", TOWER_DIMS)
+    bias = c.flag("projector_bias")
+    yield from p.linear("multi_modal_projector", 4 * vision.hidden, read_text(c).hidden, "projector", bias)
+
+
+register(
+    seeing(
+        *("step3p7", "Step", "Step3p7", TOWER, at("language_model", speak), Projector((project,))),
+        text=read_text,
+        supported=refuse_per_layer,
+        example="stepfun-ai/Step-3.7-Flash",
+        about="8 of 288 experts; gated attention with a window in three layers of four, which have more query heads.",
+    ),
+)
