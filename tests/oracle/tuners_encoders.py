@@ -108,6 +108,35 @@ def tune_bird(rng: random.Random, config: Config) -> None:
     maybe(rng, config, attention_type=["block_sparse", "original_full"], block_size=[16, 32], num_random_blocks=[2])
 
 
+def tune_longt5(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, encoder_attention_type=["transient-global", "local"], feed_forward_proj=["gated-gelu", "relu"])
+
+
+def tune_switch(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.9, num_layers=[2, 4, 6], num_decoder_layers=[1, 4, None], num_experts=[2, 4])
+    maybe(rng, config, num_sparse_encoder_layers=[0, 1, 2], num_sparse_decoder_layers=[0, 1, 9])
+
+
+def tune_nllb(rng: random.Random, config: Config) -> None:
+    config["num_experts"] = rng.choice([2, 4])
+    maybe(rng, config, 0.7, encoder_sparse_step=[0, 1, 2], decoder_sparse_step=[0, 1, 3])
+
+
+def tune_fsmt(rng: random.Random, config: Config) -> None:
+    config |= {"src_vocab_size": rng.choice([40, 64]), "tgt_vocab_size": rng.choice([48, 64])}
+    config["pad_token_id"] = rng.choice([0, 1, 3])
+    if config.get("tie_word_embeddings"):
+        config["tgt_vocab_size"] = config["src_vocab_size"]
+
+
+def tune_nomic(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.3, head_dim=[8, 16, 24], tie_word_embeddings=[True, False])
+
+
+def tune_wide(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.4, head_dim=[8, 16, 24], num_key_value_heads=[1, 2, None])
+
+
 def tune_esm(rng: random.Random, config: Config) -> None:
     config["vocab_size"] = 33
     config.pop("is_folding_model", None)
@@ -137,6 +166,12 @@ OWN: dict[str, Tuner] = {
     "led": tune_led,
     "marian": tune_marian,
     "bigbird_pegasus": tune_bird,
+    "longt5": tune_longt5,
+    "switch_transformers": tune_switch,
+    "nllb-moe": tune_nllb,
+    "fsmt": tune_fsmt,
+    "eurobert": tune_wide,
+    "nomic_bert": tune_nomic,
     "esm": tune_esm,
     "squeezebert": tune_squeezebert,
     "mobilebert": tune_mobile,
@@ -149,6 +184,7 @@ OWN: dict[str, Tuner] = {
 PLAIN = (
     *("camembert", "ernie", "megatron-bert", "xlm-roberta-xl", "xmod", "data2vec-text", "roberta-prelayernorm"),
     *("roc_bert", "layoutlm", "rembert", "mpnet", "luke", "roformer"),
+    *("gte", "jina_embeddings_v3"),
     *("pegasus", "m2m_100", "blenderbot", "blenderbot-small", "mvp", "plbart", "pegasus_x"),
 )
 

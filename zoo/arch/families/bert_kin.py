@@ -84,11 +84,12 @@ def encoder(
     example: str,
     about: str,
     dims: Mapping[str, Dim] = BERT_DIMS,
+    norm: str = "layernorm",
     position: str = "learned",
     embedding: str = "embeddings.word_embeddings.weight",
     supported: Callable[[Config], str | None] | None = None,
 ) -> Architecture:
-    """An encoder with layer norms, whose natural class predicts masked words."""
+    """An encoder whose natural class predicts masked words."""
     return Architecture(
         model_type,
         family,
@@ -96,7 +97,7 @@ def encoder(
         heads,
         natural=next(name for name in heads if name.endswith(("ForMaskedLM", "WithLMHeadModel"))),
         dims=dims,
-        norm="layernorm",
+        norm=norm,
         position=position,
         embedding=embedding,
         example=example,
