@@ -19,6 +19,8 @@ class NotWorkedOutError(Exception):
 #: Rules beyond this are no real list: the longest known have some thousand entries.
 MAX_RULES = 20_000
 MAX_PATTERNS = 2_000
+#: Up to this many rules are looked for one by one; of more, the runs of a name are looked up among them.
+FEW_RULES = 40
 _WORD = r"(?:[\w\-]|\\\.|\.(?![*+?{]))"
 _CLASS = r"(?:\\d|\[(?:\w-\w|\w|[.\-])+\])[+]?"
 _PLAIN = rf"(?:{_WORD}|{_CLASS})"
@@ -40,6 +42,7 @@ class NameRules:
 
     names: frozenset[str]
     ends: tuple[str, ...]  #: plain rules again, to be found at the end of a name
+    runs: tuple[str, ...]  #: and again between dots, to be found within one
     prefixes: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
     loose: bool
@@ -60,6 +63,9 @@ class NameRules:
 
     def _match_run(self, name: str) -> bool:
         """Whether a rule is a run of whole components of ``name``."""
+        if len(self.runs) <= FEW_RULES:
+            dotted = f".{name}."
+            return any(run in dotted for run in self.runs)
         words = name.split(".")
         return any(
             ".".join(words[start:end]) in self.names
@@ -102,7 +108,8 @@ def build_rules(rules: Iterable[str], loose: bool) -> NameRules:
             names.add(rule.removesuffix(".weight"))
         if len(patterns) > MAX_PATTERNS:
             raise NotWorkedOutError(f"its list of modules has more than {MAX_PATTERNS} patterns")
-    return NameRules(frozenset(names), tuple(names), tuple(prefixes), tuple(patterns.values()), loose, by_layer)
+    ends, runs = tuple(names), tuple(f".{name}." for name in names)
+    return NameRules(frozenset(names), ends, runs, tuple(prefixes), tuple(patterns.values()), loose, by_layer)
 
 
 def compile_simple(pattern: str) -> re.Pattern[str]:
