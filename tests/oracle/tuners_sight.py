@@ -213,6 +213,57 @@ def tune_minimax_vl(rng: random.Random, config: Config) -> None:
     maybe(rng, config, projector_hidden_size=[24, 48])
 
 
+def tune_minicpm(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["qwen3_5_text", "qwen2"], ["idefics3_vision"])
+    if "vision_config" in config:
+        config["vision_config"].pop("model_type", None)
+        maybe(rng, config["vision_config"], window_kernel_size=[[1, 2], [2, 2]])
+    maybe(rng, config, merger_times=[1, 2, 3])
+
+
+def tune_aria(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["aria_text"], ["idefics3_vision", "siglip_vision_model"])
+    maybe(rng, config, projector_patch_to_query_dict=[{"16": 8, "64": 24}, None])
+
+
+def tune_siglip_eyes(rng: random.Random, config: Config) -> None:
+    vision = {"deepseek_vl": "siglip_vision_model", "video_llama_3": "video_llama_3_vision"}[config["model_type"]]
+    nest(rng, config, ["llama", "qwen2"], [vision])
+
+
+def tune_qwen_tower(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([2, 4])
+    config.pop("num_attention_heads", None)
+    config |= {"depth": rng.randint(1, 3), "num_heads": heads, "hidden_size": 16 * heads, "patch_size": 7}
+    maybe(rng, config, out_hidden_size=[32, 48], intermediate_size=[24, 40])
+    maybe(rng, config, spatial_merge_size=[1, 2], temporal_patch_size=[1, 2], in_channels=[1, 3])
+    if config["model_type"] == "exaone4_5_vision":
+        config["num_key_value_heads"] = rng.choice([1, 2])
+
+
+def tune_exaone_eyes(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["exaone4"], ["exaone4_5_vision"])
+    if "text_config" in config:
+        config["text_config"]["model_type"] = rng.choice(["exaone4", "exaone4_5_text"])
+
+
+def tune_hyperclova(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["hyperclovax"], ["qwen2_5_vl_vision"])
+    if "vision_config" in config:
+        maybe(rng, config["vision_config"], 0.5, model_type=["qwen2_5_vl"])
+
+
+def tune_ovis(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["qwen2", "llama"], ["siglip_vision_model"])
+    config["hidden_size"] = 64
+    if "vision_config" in config:
+        vision = config["vision_config"]
+        for key in ("vision_use_head", "model_type"):
+            vision.pop(key, None)
+        maybe(rng, vision, vocab_size=[40, 64], hidden_stride=[1, 2], num_visual_indicator_tokens=[3, 5])
+        maybe(rng, vision, 0.3, qkv_bias=[True], mlp_bias=[True])
+
+
 TUNERS: dict[str, Tuner] = {
     "llava_next": tune_llava_kin,
     "llava_onevision": tune_llava_kin,
@@ -244,6 +295,18 @@ TUNERS: dict[str, Tuner] = {
     "muse_glimmer_vision": tune_muse_tower,
     "step3p7": tune_step,
     "minimax_m3_vl": tune_minimax_vl,
+    "minicpmv4_6": tune_minicpm,
+    "minicpmv4_7": tune_minicpm,
+    "minicpm_ocr": tune_minicpm,
+    "aria": tune_aria,
+    "deepseek_vl": tune_siglip_eyes,
+    "video_llama_3": tune_siglip_eyes,
+    "video_llama_3_vision": tune_tower,
+    "exaone4_5_vision": tune_qwen_tower,
+    "qwen2_5_vl_vision": tune_qwen_tower,
+    "exaone4_5": tune_exaone_eyes,
+    "hyperclovax_vision_v2": tune_hyperclova,
+    "ovis2": tune_ovis,
     "idefics2": tune_idefics2,
     "idefics3": tune_idefics,
     "smolvlm": tune_idefics,
