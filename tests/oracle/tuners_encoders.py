@@ -160,6 +160,43 @@ def tune_xlm(rng: random.Random, config: Config) -> None:
     config |= {"is_encoder": True, "asm": False}
 
 
+#: The keys of a tower's sizes, in the words of its type.
+TOWER_KEYS = {
+    "qwen2_audio": ("d_model", "encoder_attention_heads", "encoder_layers", "encoder_ffn_dim"),
+    "qwen3_asr": ("d_model", "encoder_attention_heads", "encoder_layers", "encoder_ffn_dim"),
+}
+USUAL_KEYS = ("hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size")
+
+
+def tune_listener(rng: random.Random, config: Config) -> None:
+    """A small tower and a small text model, either sometimes left out in part."""
+    width, heads, layers, ffn = TOWER_KEYS.get(config["model_type"], USUAL_KEYS)
+    tower: Config = {width: rng.choice([16, 32]), heads: 2, layers: rng.choice([1, 3]), ffn: rng.choice([24, 64])}
+    tower["num_mel_bins"] = rng.choice([10, 80, 128])
+    if config["model_type"] == "qwen3_asr":
+        tower |= {"downsample_hidden_size": rng.choice([6, 10]), "output_dim": rng.choice([16, 24])}
+    elif config["model_type"] != "glmasr":
+        tower["max_source_positions"] = rng.choice([20, 50])
+    text: Config = {"hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": rng.choice([1, 2, 4])}
+    text |= {"num_hidden_layers": rng.choice([1, 2]), "intermediate_size": 48, "vocab_size": 97}
+    maybe(rng, text, 0.4, tie_word_embeddings=[True, False])
+    if rng.random() < 0.3:
+        text["model_type"] = rng.choice(["qwen2", "llama"])
+    maybe(rng, config, 0.4, tie_word_embeddings=[True, False])
+    config["audio_config"] = {key: value for key, value in tower.items() if key == heads or rng.random() < 0.85}
+    config["audio_config"][width] = tower[width]
+    config["text_config"] = {key: value for key, value in text.items() if rng.random() < 0.9}
+    config.pop("pad_token_id", None)
+    if config["model_type"] == "musicflamingo":
+        config["audio_config"]["model_type"] = "audioflamingo3_encoder"
+    if rng.random() < 0.1:
+        config.pop("audio_config")
+    if rng.random() < 0.1:
+        config.pop("text_config")
+
+
+LISTENERS = ("qwen2_audio", "voxtral", "audioflamingo3", "musicflamingo", "glmasr", "qwen3_asr")
+
 OWN: dict[str, Tuner] = {
     "deberta": tune_deberta,
     "longformer": tune_longformer,
@@ -172,6 +209,7 @@ OWN: dict[str, Tuner] = {
     "fsmt": tune_fsmt,
     "eurobert": tune_wide,
     "nomic_bert": tune_nomic,
+    **dict.fromkeys(LISTENERS, tune_listener),
     "esm": tune_esm,
     "squeezebert": tune_squeezebert,
     "mobilebert": tune_mobile,
