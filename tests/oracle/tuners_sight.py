@@ -264,6 +264,37 @@ def tune_ovis(rng: random.Random, config: Config) -> None:
         maybe(rng, vision, 0.3, qkv_bias=[True], mlp_bias=[True])
 
 
+def small_vit(rng: random.Random) -> Config:
+    """A small vision transformer by the keys that most know."""
+    vision: Config = {"hidden_size": rng.choice([32, 48]), "num_attention_heads": rng.choice([2, 4])}
+    vision |= {"num_hidden_layers": rng.randint(1, 3), "intermediate_size": 24, "patch_size": 7, "image_size": 28}
+    return vision
+
+
+def tune_blip(rng: random.Random, config: Config) -> None:
+    text: Config = {"hidden_size": 32, "num_attention_heads": rng.choice([2, 4])}
+    maybe(rng, text, num_hidden_layers=[1, 3], vocab_size=[64, 97], max_position_embeddings=[16], is_decoder=[True])
+    maybe(rng, text, 0.2, is_decoder=[False], tie_word_embeddings=[True, False], encoder_hidden_size=[16])
+    maybe(rng, config, 0.85, text_config=[text], vision_config=[small_vit(rng)])
+    maybe(rng, config, 0.4, projection_dim=[16], image_text_hidden_size=[8])
+    if rng.random() < 0.5:
+        name = rng.choice(["QuestionAnswering", "ConditionalGeneration", "ImageTextRetrieval"])
+        config["architectures"] = [f"BlipFor{name}"]
+
+
+def tune_blip_2(rng: random.Random, config: Config) -> None:
+    former: Config = {"hidden_size": 32, "num_attention_heads": rng.choice([2, 4]), "vocab_size": 64}
+    maybe(rng, former, num_hidden_layers=[2, 5], cross_attention_frequency=[1, 2, 3], intermediate_size=[24])
+    maybe(rng, former, 0.3, use_qformer_text_input=[True], encoder_hidden_size=[16])
+    config["text_config"] = section(rng, rng.choice(["opt", "llama", "t5"]))
+    config |= {"vision_config": small_vit(rng), "qformer_config": former}
+    maybe(rng, config["vision_config"], 0.4, qkv_bias=[False])
+    maybe(rng, config, num_query_tokens=[8, 32])
+    for key in ("text_config", "vision_config", "qformer_config"):
+        if rng.random() < 0.1:
+            del config[key]
+
+
 TUNERS: dict[str, Tuner] = {
     "llava_next": tune_llava_kin,
     "llava_onevision": tune_llava_kin,
@@ -307,6 +338,10 @@ TUNERS: dict[str, Tuner] = {
     "exaone4_5": tune_exaone_eyes,
     "hyperclovax_vision_v2": tune_hyperclova,
     "ovis2": tune_ovis,
+    "blip": tune_blip,
+    "blip-2": tune_blip_2,
+    "instructblip": tune_blip_2,
+    "instructblipvideo": tune_blip_2,
     "idefics2": tune_idefics2,
     "idefics3": tune_idefics,
     "smolvlm": tune_idefics,
@@ -318,7 +353,8 @@ TUNERS: dict[str, Tuner] = {
     "qianfan_ocr_vision": tune_beit,
 }
 
-#: The class that transformers maps Llama 3.2 Vision to first takes only the text section; Aya Vision declares a tower whose heads do not divide its width.
+#: The class that transformers maps Llama 3.2 Vision to first takes only the text section; Aya Vision declares a tower
+#: whose heads do not divide its width.
 REQUIRED: dict[str, Config] = {
     "mllama": {"architectures": ["MllamaForConditionalGeneration"]},
     "aya_vision": {"vision_config": {"model_type": "siglip_vision_model", "hidden_size": 1152}},

@@ -156,7 +156,10 @@ register(
         about="A mixture of small experts behind a SigLIP tower, of which learned queries make 128 or 256 positions.",
     ),
     tower(
-        *("video_llama_3_vision", "VideoLLaMA", at("embeddings", Patches("patch_embedding", bias=True)), ENCODER),
+        "video_llama_3_vision",
+        "VideoLLaMA",
+        at("embeddings", Patches("patch_embedding", bias=True)),
+        ENCODER,
         layer_norm("post_layernorm"),
         name="VideoLlama3VisionModel",
         dims={"context": lambda c: None},
@@ -172,7 +175,9 @@ register(
         about="Qwen2.5 behind SigLIP with rotary positions, for video.",
     ),
     tower(
-        *("exaone4_5_vision", "EXAONE", *QWEN_BLOCKS),
+        "exaone4_5_vision",
+        "EXAONE",
+        *QWEN_BLOCKS,
         name="Exaone4_5_VisionModel",
         dims=EXAONE_TOWER,
         norm="rmsnorm",
@@ -186,7 +191,9 @@ register(
         about="EXAONE 4 behind Qwen2.5-VL's tower with grouped queries.",
     ),
     tower(
-        *("qwen2_5_vl_vision", "Qwen", *QWEN_BLOCKS),
+        "qwen2_5_vl_vision",
+        "Qwen",
+        *QWEN_BLOCKS,
         name="Qwen2_5_VisionTransformerPretrainedModel",
         dims={**TOWER_2_5.dims, "vocab": lambda c: 0, "context": lambda c: None},
         norm="rmsnorm",
