@@ -195,6 +195,27 @@ def tune_listener(rng: random.Random, config: Config) -> None:
         config.pop("text_config")
 
 
+def tune_t5gemma(rng: random.Random, config: Config) -> None:
+    """Two stacks of different sizes."""
+    config.pop("pad_token_id", None)
+    for name in ("encoder", "decoder"):
+        layers = rng.choice([1, 2, 4])
+        stack: Config = {"hidden_size": rng.choice([32, 64]), "num_attention_heads": 4, "num_hidden_layers": layers}
+        stack |= {"num_key_value_heads": rng.choice([1, 2, 4]), "head_dim": rng.choice([8, 16, 24])}
+        maybe(rng, stack, intermediate_size=[24, 48], vocab_size=[64, 97], sliding_window=[16, 32])
+        maybe(rng, stack, 0.3, attention_bias=[True], tie_word_embeddings=[True, False])
+        if rng.random() < 0.4:
+            stack["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=layers)
+        if rng.random() < 0.9:
+            config[name] = stack
+    maybe(rng, config, 0.5, vocab_size=[64, 97])
+
+
+def tune_big_bird(rng: random.Random, config: Config) -> None:
+    tune_bird(rng, config)
+    config.pop("add_cross_attention", None)
+
+
 LISTENERS = ("qwen2_audio", "voxtral", "audioflamingo3", "musicflamingo", "glmasr", "qwen3_asr")
 
 OWN: dict[str, Tuner] = {
@@ -210,6 +231,8 @@ OWN: dict[str, Tuner] = {
     "eurobert": tune_wide,
     "nomic_bert": tune_nomic,
     **dict.fromkeys(LISTENERS, tune_listener),
+    "t5gemma": tune_t5gemma,
+    "big_bird": tune_big_bird,
     "esm": tune_esm,
     "squeezebert": tune_squeezebert,
     "mobilebert": tune_mobile,

@@ -7,8 +7,12 @@ from collections.abc import Iterable
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, UnsupportedError, check_whole
 from zoo.arch.families.bert import (
+    BERT_DIMS,
     BERT_LAYER,
     LABELS,
+    NEXT_SENTENCE,
+    PREDICTIONS,
+    PROJECTIONS,
     QUESTIONS,
     Dense,
     bert_embeddings,
@@ -37,7 +41,8 @@ from zoo.arch.families.encoders import (
     is_relative,
 )
 from zoo.arch.heads import Embedding
-from zoo.arch.layers import at, stack, when
+from zoo.arch.layers import at, every, stack, when
+from zoo.arch.mlp import Mlp
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Head, register
 from zoo.arch.rows import Block, Place, Row
@@ -183,6 +188,38 @@ def protein_lm(c: Config, p: Place) -> Iterable[Row]:
     yield below.tensor("bias", (c.vocab,), "head", "vector")
 
 
+def attend_to_blocks(c: Config, p: Place) -> Iterable[Row]:
+    """Attention to three blocks around, the first and last and some at random; set so, or as a decoder, to all."""
+    kind = c["attention_type"]
+    if kind not in ("block_sparse", "original_full"):
+        raise UnsupportedError(f"{c.model_type}: attention_type {kind!r:.40} is not known")
+    if c.flag("is_decoder") or kind == "original_full":
+        causal = c.flag("is_decoder")
+        yield from Attention(PROJECTIONS, "use_bias", o_bias=True, cached=causal, causal=causal)(c, p)
+    else:
+        kinds = every("sliding_attention")
+        yield from Attention(PROJECTIONS, "use_bias", o_bias=True, kinds=kinds, cached=False, causal=False)(c, p)
+
+
+def find_span(c: Config, p: Place) -> Iterable[Row]:
+    """Start and end of an answer, after a feed-forward network of their own."""
+    below = p.at("qa_classifier")
+    yield from Mlp(("intermediate.dense", "output.dense"))(c, below._replace(part="head"))
+    yield from layer_norm("output.LayerNorm")(c, below)
+    yield from below.linear("qa_outputs", c.hidden, c.labels, "head", True)
+
+
+def read_block_span(c: Config) -> int:
+    return (5 + c.whole("num_random_blocks")) * c.whole("block_size", least=1)
+
+
+def refuse_crossing(c: Config) -> str | None:
+    return "add_cross_attention is not followed" if c.flag("add_cross_attention") else None
+
+
+#: All classes but the one that looks for answers keep the pooler.
+BIRD_POOLED = ("ForMaskedLM", "ForCausalLM", "ForTokenClassification", *BERT_POOLED)
+
 PROTEIN_LAYER = pre_norm_layer((layer_norm("LayerNorm"),), FEED_FORWARD, layer_norm("LayerNorm"))
 
 register(
@@ -280,6 +317,27 @@ register(
         position="rope",
         example="junnyu/roformer_chinese_base",
         about="BERT with rotary positions, the first of its kind.",
+    ),
+    encoder(
+        "big_bird",
+        "BigBird",
+        (bert_embeddings(), encoder_layers(attend_to_blocks)),
+        encoder_heads(
+            "BigBird",
+            "bert",
+            {
+                **BERT_TASKS,
+                "ForPreTraining": (PREDICTIONS, NEXT_SENTENCE),
+                "ForSequenceClassification": (CLASSIFIER,),
+                "ForQuestionAnswering": (find_span,),
+            },
+            BIRD_POOLED,
+            Dense("pooler", "other"),
+        ),
+        dims={**BERT_DIMS, "window": read_block_span},
+        supported=refuse_crossing,
+        example="google/bigbird-roberta-base",
+        about="BERT that attends to blocks: its neighbours, the first and last, and some at random.",
     ),
     encoder(
         "esm",
