@@ -1,11 +1,11 @@
-"""``python -m tests.oracle defaults|record|compare``."""
+"""``python -m tests.oracle defaults|record|compare|heads``."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
-COMMANDS = ("defaults", "record", "compare")
+COMMANDS = ("defaults", "record", "compare", "heads")
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:

@@ -63,8 +63,12 @@ def build_model(config: dict[str, Any]) -> Any:
     torch.set_num_threads(1)
     config = {**config, "model_type": SAME_AS.get(config["model_type"], config["model_type"])}
     parsed = CONFIG_MAPPING[config["model_type"]].from_dict(dict(config))
+    named = find_class(config)
+    if not isinstance(parsed, named.config_class):  # a class of the text alone takes the section
+        sections = (getattr(parsed, key, None) for key in parsed.sub_configs)
+        parsed = next((section for section in sections if isinstance(section, named.config_class)), parsed)
     with torch.device("meta"):
-        model = find_class(config)(parsed)
+        model = named(parsed)
     model.tie_weights()
     return model
 

@@ -42,7 +42,7 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
         raise UnsupportedError(f"{model_type}: {reason}")
     name = choose_class(config, architecture)
     head = architecture.heads[name]
-    base = Place(prefix=head.base, embedding=head.base + architecture.embedding)
+    base = Place(prefix=head.base, embedding=head.base + (head.embedding or architecture.embedding))
     rows = [*(head.body or architecture.body)(c, base)]
     for block in head.blocks:
         rows += block(c, Place(embedding=base.embedding))

@@ -16,12 +16,14 @@ from zoo.arch.rows import Block
 class Head:
     """A class that wraps the base model: where the base stands in it, and what it adds.
 
-    ``body`` stands in for the architecture's own where the class has only a part of it (an encoder alone).
+    ``body`` stands in for the architecture's own where the class has only a part of it (an encoder alone, the text of
+    a model with a tower); ``embedding`` is the name of the input embedding there, where it is another.
     """
 
     base: str = ""
     blocks: tuple[Block, ...] = ()
     body: Block | None = None
+    embedding: str | None = None
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,16 @@ def read_text(c: Config) -> Config:
     return open_section(c, "text_config")
 
 
+def is_tied(c: Config) -> bool:
+    """The text says it, not the whole."""
+    return bool(read_text(c).tied)
+
+
+#: The text by itself, as the classes of the text alone have it.
+TEXT = text_section(name="")
+EMBEDDING = "embed_tokens.weight"
+
+
 def project(c: Config, p: Place) -> Iterable[Row]:
     vision = c.section("vision_config", VISION_DIMS)
     yield from p.linear("linear_1", vision.whole("vision_output_dim"), read_text(c).hidden, "projector")
@@ -122,8 +132,10 @@ register(
         ),
         heads={
             "Llama4ForConditionalGeneration": Head(
-                "", (LmHead("language_model.lm_head", inner=read_text, tie_of=lambda c: bool(read_text(c).tied)),)
-            )
+                "", (LmHead("language_model.lm_head", inner=read_text, tie_of=is_tied),)
+            ),
+            "Llama4TextModel": Head(body=TEXT),
+            "Llama4ForCausalLM": Head("model.", (LmHead(inner=read_text, tie_of=is_tied),), TEXT, EMBEDDING),
         },
         natural="Llama4ForConditionalGeneration",
         text=read_text,

@@ -115,6 +115,13 @@ def whole_model(model_type: str, prefix: str, example: str, about: str, **heads:
     )
 
 
+#: The class of the text alone, which takes the section for its config: the section says whether the head is tied.
+TEXT_ALONE = Head(
+    "model.",
+    (LmHead(inner=read_text, tie_of=lambda c: bool(read_text(c).tied)),),
+    text_section(name=""),
+    "embed_tokens.weight",
+)
 QWEN3_ATTENTION = at("self_attn", Attention(bias="attention_bias", extra=QK_NORM))
 STACKED: dict[str, Dim] = {"deepstack": count_deepstack}
 SPARSE_NO_WINDOW: dict[str, Dim] = SPARSE | {"window": lambda c: None}
@@ -190,11 +197,14 @@ register(
         "Qwen/Qwen3.5-27B",
         "Three layers with a state of fixed size to one with a cache, behind a vision tower.",
         Qwen3_5ForSequenceClassification=Head("model.", (LabelHead("score", inner=read_text),)),
+        Qwen3_5ForTokenClassification=Head("model.", (LabelHead("score", bias=True, inner=read_text),)),
+        Qwen3_5ForCausalLM=TEXT_ALONE,
     ),
     whole_model(
         "qwen3_5_moe",
         "Qwen3_5Moe",
         "Qwen/Qwen3.5-35B-A3B",
         "Qwen3.5 with 8 of 256 small experts per token and a shared one.",
+        Qwen3_5MoeForCausalLM=TEXT_ALONE,
     ),
 )
