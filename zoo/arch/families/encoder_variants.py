@@ -18,6 +18,7 @@ from zoo.arch.families.bert import (
     bert_embeddings,
 )
 from zoo.arch.families.bert_kin import (
+    BERT_POOLED,
     BERT_TASKS,
     BIDIRECTIONAL,
     CLASSIFIER,
