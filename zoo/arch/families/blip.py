@@ -15,7 +15,7 @@ from zoo.arch.layers import At, Flag, at, by_kind, stack, when
 from zoo.arch.mlp import Mlp
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Architecture, Head, find_architecture, register
-from zoo.arch.rows import Block, Place, Row
+from zoo.arch.rows import Block, Place, Row, Tensor
 
 
 def embed_patches(c: Config, p: Place) -> Iterable[Row]:
@@ -45,8 +45,8 @@ def attend_to_image(c: Config, p: Place) -> Iterable[Row]:
     """Keys and values are as wide as the text, and made from features as wide as the tower."""
     vision = c.parent.section("vision_config", VISION_DIMS).hidden if c.parent else c.hidden
     for row in at("crossattention", CrossAttention(PROJECTIONS, bias=True), layer_norm("output.LayerNorm"))(c, p):
-        is_source = row.stack == "cross" and hasattr(row, "name") and row.name.endswith(".weight")
-        yield row._replace(shape=(row.shape[0], vision)) if is_source and len(row.shape) == 2 else row
+        is_source = isinstance(row, Tensor) and row.stack == "cross" and len(row.shape) == 2
+        yield row._replace(shape=(row.shape[0], vision)) if isinstance(row, Tensor) and is_source else row
 
 
 def text_stack(*, decoder: bool) -> At:
