@@ -1,0 +1,101 @@
+"""Last words on random configs of the Gemma family's later members."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.oracle.tuners_sparse import Config, Tuner, maybe
+from tests.oracle.tuners_vision import section
+
+#: The tower by itself asks how many classes its head, which it then leaves out, would have.
+REQUIRED: dict[str, dict[str, Any]] = {"gemma3n_vision": {"num_classes": 2}}
+
+
+def tune_text(rng: random.Random, config: Config) -> None:
+    """Kinds of layers, layers that share, the widths of heads in both kinds."""
+    layers = config.setdefault("num_hidden_layers", 6)
+    config.setdefault("num_key_value_heads", 2)
+    config.pop("layer_types", None)
+    if rng.random() < 0.6:
+        config["layer_types"] = [rng.choice(["sliding_attention", "full_attention"]) for _ in range(layers)]
+    kinds = [*(config.get("layer_types") or ["sliding_attention"] * 5 + ["full_attention"] * 2)[:layers]]
+    kinds[-1] = "full_attention"
+    fewest = next(n for n in range(1, layers + 1) if set(kinds[:n]) == set(kinds))
+    if fewest < layers and rng.random() < 0.7:
+        config["num_kv_shared_layers"] = rng.randint(1, layers - fewest)
+    maybe(rng, config, head_dim=[8, 16], global_head_dim=[16, 32], num_global_key_value_heads=[None, 1, 2])
+    maybe(rng, config, 0.5, attention_k_eq_v=[True], use_double_wide_mlp=[True], attention_bias=[True])
+    maybe(rng, config, 0.3, use_bidirectional_attention=["all", "vision", None], sliding_window=[16, 33])
+
+
+def tune_gemma4_text(rng: random.Random, config: Config) -> None:
+    tune_text(rng, config)
+    maybe(rng, config, hidden_size_per_layer_input=[0, 8, 16], vocab_size_per_layer_input=[40, 64])
+    if config.get("enable_moe_block"):
+        config |= {"num_experts": rng.choice([2, 4]), "moe_intermediate_size": rng.choice([16, 24])}
+        config["top_k_experts"] = rng.choice([1, 2])
+
+
+def tune_tower(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, head_dim=[8, 16], patch_size=[4, 8], position_embedding_size=[16, 32])
+    config.setdefault("num_key_value_heads", 2)
+
+
+def tune_audio(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, subsampling_conv_channels=[[16, 8], [12, 8]], conv_kernel_size=[3, 5], output_proj_dims=[24, 40])
+
+
+def tune_senses(rng: random.Random, config: Config) -> None:
+    """A whole model, with or without each sense, and without their types as some files are."""
+    kind = config["model_type"]
+    maybe(rng, config, 0.9, text_config=[section(rng, f"{kind}_text")])
+    senses: dict[str, Config] = {
+        "vision_config": {"mm_embed_dim": 24, "mm_posemb_size": 16, "output_proj_dims": 24, "patch_size": 4},
+        "audio_config": {"audio_embed_dim": rng.choice([32, 48])},
+    }
+    if kind == "gemma4":
+        senses = {"vision_config": section(rng, "gemma4_vision"), "audio_config": section(rng, "gemma4_audio")}
+    for key, inner in senses.items():
+        if rng.random() < 0.7:
+            config[key] = inner
+        if rng.random() < 0.3:
+            inner.pop("model_type", None)
+    if "text_config" in config:
+        maybe(rng, config["text_config"], 0.3, tie_word_embeddings=[True, False])
+
+
+def tune_conformer(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([2, 4])
+    config |= {"hidden_size": heads * rng.choice([8, 12]), "conf_num_attention_heads": heads}
+    maybe(rng, config, conf_num_hidden_layers=[1, 3], conf_conv_kernel_size=[3, 5], input_feat_size=[40, 64])
+    maybe(rng, config, sscp_conv_channel_size=[[16, 8]], sscp_conv_kernel_size=[[[3, 3], [5, 4]]])
+    maybe(rng, config, sscp_conv_stride_size=[[[2, 2], [1, 3]]], conf_attention_context_left=[0, 5])
+
+
+def tune_gemma3n(rng: random.Random, config: Config) -> None:
+    text: Config = {
+        "hidden_size": 32,
+        "num_hidden_layers": rng.choice([5, 10]),
+        "vocab_size": 64,
+        "intermediate_size": 48,
+    }
+    text |= {"num_kv_shared_layers": rng.choice([0, 5]) if text["num_hidden_layers"] == 10 else 0, "head_dim": 8}
+    text |= {"vocab_size_per_layer_input": 40, "activation_sparsity_pattern": [0.0] * text["num_hidden_layers"]}
+    maybe(rng, text, hidden_size_per_layer_input=[8], altup_num_inputs=[2, 4], laurel_rank=[4, 8])
+    vision = {"architecture": "mobilenetv5_300m_enc"}
+    maybe(rng, vision, 0.4, model_type=["gemma3n_vision"], vocab_size=[16, 128], hidden_size=[2048, 40])
+    maybe(rng, config, 0.8, text_config=[text], audio_config=[section(rng, "gemma3n_audio")], vision_config=[vision])
+
+
+TUNERS: dict[str, Tuner] = {
+    "gemma4_text": tune_gemma4_text,
+    "gemma4_unified_text": tune_text,
+    "gemma4_vision": tune_tower,
+    "gemma4_audio": tune_audio,
+    "gemma3n": tune_gemma3n,
+    "gemma3n_audio": tune_conformer,
+    "gemma3n_vision": lambda rng, config: config.update(REQUIRED["gemma3n_vision"]),
+    "gemma4": tune_senses,
+    "gemma4_unified": tune_senses,
+}
