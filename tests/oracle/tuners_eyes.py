@@ -1,0 +1,113 @@
+"""Last words on random configs of models that see: towers of SAM, experts for images, and others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.oracle.tuners_sight import small_vit
+from tests.oracle.tuners_sparse import maybe
+from tests.oracle.tuners_vision import nest, section
+
+Config = dict[str, Any]
+Tuner = Callable[[random.Random, Config], None]
+
+
+def small_sam(rng: random.Random) -> Config:
+    vision = small_vit(rng) | {"mlp_dim": 24}
+    del vision["intermediate_size"]
+    maybe(rng, vision, window_size=[2, 3], global_attn_indexes=[[0], [1, 2], []], output_channels=[8, 16])
+    maybe(rng, vision, 0.3, qkv_bias=[False], use_abs_pos=[False], use_rel_pos=[False], num_channels=[1])
+    return vision
+
+
+def tune_got(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["qwen2", "llama"], ["idefics3_vision"])
+    config["vision_config"] = small_sam(rng)
+
+
+def tune_ernie(rng: random.Random, config: Config) -> None:
+    text = section(rng, "ernie4_5_vl_moe_text") | {rng.choice(["moe_k", "num_experts_per_tok"]): rng.choice([1, 2])}
+    text |= {rng.choice(["moe_num_experts", "num_experts"]): rng.choice([4, 6])}
+    heads = rng.choice([1, 2])  # of 128, which is what the declared sections of the rotation add up to
+    text |= {"hidden_size": 128 * heads, "num_attention_heads": heads, "num_key_value_heads": rng.choice([1, heads])}
+    text.pop("head_dim", None)
+    maybe(rng, text, moe_intermediate_size=[[16, 8], [24, 16]], moe_num_shared_experts=[1, 2])
+    layers = text.get("num_hidden_layers", 28)
+    maybe(rng, text, 0.3, mlp_layer_types=[rng.choices(["dense", "sparse"], k=layers)])
+    heads = rng.choice([1, 2])
+    vision: Config = {"depth": rng.randint(1, 3), "num_heads": heads, "hidden_size": 16 * heads, "patch_size": 7}
+    maybe(rng, vision, intermediate_size=[24], spatial_merge_size=[1, 2], temporal_merge_size=[1, 2], in_channels=[1])
+    config |= {"text_config": text, "vision_config": vision}
+
+
+def tune_docling(rng: random.Random, config: Config) -> None:
+    text, vision = section(rng, "granite_docling_text"), section(rng, "idefics3_vision")
+    text |= {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": rng.choice([1, 2, 4])}
+    maybe(rng, vision, scale_factor=[2, 4], deepstack_visual_indexes=[[], [0], [0, 1]], use_fine_route=[False])
+    vision |= {"out_hidden_size": text["hidden_size"], "model_type": "granite_docling_vision"}
+    vision |= {"image_size": 56, "patch_size": 7}
+    config |= {"text_config": text, "vision_config": vision}
+    if vision.get("use_fine_route", True):
+        maybe(rng, config, 0.4, density_router_hidden_size=[16])
+
+
+def tune_docling_text(rng: random.Random, config: Config) -> None:
+    config["pad_token_id"] = 0  # the declared one lies beyond the small vocabularies here
+
+
+def tune_docling_tower(rng: random.Random, config: Config) -> None:
+    config |= {"image_size": 56, "patch_size": 7}
+    maybe(rng, config, scale_factor=[2, 4], out_hidden_size=[32, 48], deepstack_visual_indexes=[[], [0], [0, 1]])
+
+
+def tune_cosmos(rng: random.Random, config: Config) -> None:
+    kind = "cosmos3_edge" if config["model_type"] == "cosmos3_edge" else "qwen3_vl"
+    nest(rng, config, [f"{kind}_text"], [f"{kind}_vision"])
+    maybe(rng, config, projector_hidden_size=[24, 48])
+    if kind == "qwen3_vl" and "vision_config" in config:
+        maybe(rng, config["vision_config"], 0.4, model_type=["qwen3_vl", "anything"])
+
+
+def tune_edge_text(rng: random.Random, config: Config) -> None:
+    config["head_dim"] = rng.choice([16, 32])
+    half = config["head_dim"] // 2
+    config["rope_parameters"] = {
+        "rope_type": "default",
+        "rope_theta": 1e4,
+        "mrope_section": [half - 2 * (half // 4), half // 4, half // 4],
+    }
+
+
+def tune_edge_tower(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, patch_size=[7, 14], num_patches=[16, 64], num_channels=[1], spatial_merge_size=[1, 2])
+
+
+def tune_lfm_tower(rng: random.Random, config: Config) -> None:
+    config["num_hidden_layers"] = layers = rng.randint(1, 5)
+    config["num_key_value_heads"] = rng.choice([1, 2])
+    maybe(rng, config, patch_size=[7, 14], conv_kernel_size=[3, 5], temporal_patch_size=[1, 2], in_channels=[1])
+    maybe(rng, config, 0.4, layer_types=[rng.choices(["conv", "full_attention"], k=layers)])
+
+
+def tune_lfm3_vl(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["lfm3", "llama"], ["lfm3_vl_vision"])
+    maybe(rng, config, projector_hidden_size=[24, 48])
+
+
+TUNERS: dict[str, Tuner] = {
+    "granite_docling": tune_docling,
+    "granite_docling_text": tune_docling_text,
+    "granite_docling_vision": tune_docling_tower,
+    "cosmos3_edge": tune_cosmos,
+    "cosmos3_omni": tune_cosmos,
+    "cosmos3_edge_text": tune_edge_text,
+    "cosmos3_edge_vision": tune_edge_tower,
+    "lfm3_vl": tune_lfm3_vl,
+    "lfm3_vl_vision": tune_lfm_tower,
+    "got_ocr2": tune_got,
+    "pp_chart2table": tune_got,
+    "ernie4_5_vl_moe": tune_ernie,
+}
+REQUIRED: dict[str, Config] = {}
