@@ -175,12 +175,15 @@ def tune_listener(rng: random.Random, config: Config) -> None:
     tower["num_mel_bins"] = rng.choice([10, 80, 128])
     if config["model_type"] == "qwen3_asr":
         tower |= {"downsample_hidden_size": rng.choice([6, 10]), "output_dim": rng.choice([16, 24])}
+    elif config["model_type"] == "voxtral_realtime":
+        tower |= {"head_dim": rng.choice([8, 16]), "sliding_window": rng.choice([16, 32])}
+        maybe(rng, config, downsample_factor=[2, 4])
     elif config["model_type"] != "glmasr":
         tower["max_source_positions"] = rng.choice([20, 50])
     text: Config = {"hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": rng.choice([1, 2, 4])}
     text |= {"num_hidden_layers": rng.choice([1, 2]), "intermediate_size": 48, "vocab_size": 97}
     maybe(rng, text, 0.4, tie_word_embeddings=[True, False])
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 and config["model_type"] != "voxtral_realtime":
         text["model_type"] = rng.choice(["qwen2", "llama"])
     maybe(rng, config, 0.4, tie_word_embeddings=[True, False])
     config["audio_config"] = {key: value for key, value in tower.items() if key == heads or rng.random() < 0.85}
@@ -211,12 +214,16 @@ def tune_t5gemma(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.5, vocab_size=[64, 97])
 
 
+def tune_tapas(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, type_vocab_sizes=[[3, 8, 8], [2, 4, 4, 2, 4, 4, 10]], num_aggregation_labels=[0, 4])
+
+
 def tune_big_bird(rng: random.Random, config: Config) -> None:
     tune_bird(rng, config)
     config.pop("add_cross_attention", None)
 
 
-LISTENERS = ("qwen2_audio", "voxtral", "audioflamingo3", "musicflamingo", "glmasr", "qwen3_asr")
+LISTENERS = ("qwen2_audio", "voxtral", "audioflamingo3", "musicflamingo", "glmasr", "qwen3_asr", "voxtral_realtime")
 
 OWN: dict[str, Tuner] = {
     "deberta": tune_deberta,
@@ -232,6 +239,7 @@ OWN: dict[str, Tuner] = {
     "nomic_bert": tune_nomic,
     **dict.fromkeys(LISTENERS, tune_listener),
     "t5gemma": tune_t5gemma,
+    "tapas": tune_tapas,
     "big_bird": tune_big_bird,
     "esm": tune_esm,
     "squeezebert": tune_squeezebert,

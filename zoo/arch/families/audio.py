@@ -169,6 +169,8 @@ def listener(
     project: Block,
     *more: tuple[str, Block],
     tie_of: Callable[[Config], bool] = is_never_tied,
+    text: Callable[[Config], Config] = read_text,
+    speaks: Block = speak,
     example: str,
     about: str,
 ) -> Architecture:
@@ -176,15 +178,15 @@ def listener(
     tower = Section("audio_config", "audio_tower", "audio")
     heads = {
         f"{prefix}Model": Head(),
-        f"{prefix}ForConditionalGeneration": Head("model.", (LmHead(inner=read_text, tie_of=tie_of),)),
+        f"{prefix}ForConditionalGeneration": Head("model.", (LmHead(inner=text, tie_of=tie_of),)),
     }
     return Architecture(
         model_type,
         family,
-        At("", (tower, at("multi_modal_projector", Heard((project,), "projector")), speak)),
+        At("", (tower, at("multi_modal_projector", Heard((project,), "projector")), speaks)),
         heads | {prefix + task: Head("model.", (block,)) for task, block in more},
         natural=f"{prefix}ForConditionalGeneration",
-        text=read_text,
+        text=text,
         embedding=EMBEDDING,
         example=example,
         about=about,

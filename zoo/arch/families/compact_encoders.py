@@ -6,8 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoo.arch.attention import Attention
-from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, divide
-from zoo.arch.families.bert import BERT_DIMS, NEXT_SENTENCE, QUESTIONS, Dense, TiedDecoder, bert_embeddings
+from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, check_whole, divide
+from zoo.arch.families.bert import (
+    BERT_DIMS,
+    BERT_LAYER,
+    LABELS,
+    NEXT_SENTENCE,
+    PREDICTIONS,
+    QUESTIONS,
+    Dense,
+    TiedDecoder,
+    bert_embeddings,
+)
 from zoo.arch.families.bert_kin import BERT_POOLED, CLASSIFIER, OUTPUT_NORM, TASKS, Tasks, encoder, encoder_heads
 from zoo.arch.families.electra import GENERATOR, project_embeddings, summarise_sequence
 from zoo.arch.families.encoder_variants import attend_everywhere
@@ -214,7 +224,49 @@ XLM_TASKS: Tasks = {
 }
 XLM_DIMS: dict[str, Dim] = {**MULTI_HEAD, "ffn": lambda c: 4 * c.hidden, "positions": "max_position_embeddings"}
 
+
+def table_embeddings(c: Config, p: Place) -> Iterable[Row]:
+    """Words, positions, and a table for each thing to know of a cell: its column, row, rank and so on."""
+    below, sizes = p.at("embeddings"), c["type_vocab_sizes"]
+    if not isinstance(sizes, list | tuple):
+        raise UnsupportedError(f"{c.model_type}: type_vocab_sizes is not a list")
+    yield below.table("word_embeddings", c.vocab, c.hidden)
+    yield below.table("position_embeddings", c.positions, c.hidden, "position")
+    for number, size in enumerate(sizes):
+        rows = check_whole(size, f"{c.model_type}: type_vocab_sizes", 1)
+        yield below.table(f"token_type_embeddings_{number}", rows, c.hidden)
+    yield from layer_norm("LayerNorm")(c, below)
+
+
+def select_cells(c: Config, p: Place) -> Iterable[Row]:
+    """Scores of cells and of columns, and of the ways to aggregate cells where there are some."""
+    for name in ("output_weights", "column_output_weights"):
+        yield p.tensor(name, (c.hidden,), "head", "vector")
+    for name in ("output_bias", "column_output_bias"):
+        yield p.tensor(name, (), "head", "vector")
+    if labels := c.whole("num_aggregation_labels"):
+        yield from p.linear("aggregation_classifier", c.hidden, labels, "head", True)
+
+
 register(
+    encoder(
+        "tapas",
+        "TAPAS",
+        (table_embeddings, stack("encoder.layer", *BERT_LAYER)),
+        encoder_heads(
+            "Tapas",
+            "tapas",
+            {
+                "Model": (),
+                "ForMaskedLM": (PREDICTIONS,),
+                "ForSequenceClassification": (LABELS,),
+                "ForQuestionAnswering": (select_cells,),
+            },
+            ("Model", "ForSequenceClassification", "ForQuestionAnswering"),
+        ),
+        example="google/tapas-base-finetuned-wtq",
+        about="BERT that reads a table: each word knows its column, its row and the rank of its number.",
+    ),
     encoder(
         "squeezebert",
         "BERT",
