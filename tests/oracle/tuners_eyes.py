@@ -96,6 +96,37 @@ def tune_lfm3_vl(rng: random.Random, config: Config) -> None:
     maybe(rng, config, projector_hidden_size=[24, 48])
 
 
+def tune_molmo(rng: random.Random, config: Config) -> None:
+    text = section(rng, "molmo2_text")
+    vision = small_vit(rng) | {"head_dim": rng.choice([8, 16]), "num_key_value_heads": rng.choice([1, 2])}
+    vision["num_hidden_layers"] = rng.randint(3, 5)
+    del vision["image_size"]
+    vision |= rng.choice([{"image_size": [28, 56]}, {"image_default_input_size": [28, 28]}, {"image_num_pos": 20}])
+    vision |= rng.choice([{"patch_size": 14}, {"image_patch_size": 14}])
+    adapter: Config = {"hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": rng.choice([1, 4])}
+    adapter |= {rng.choice(["vit_layers", "vision_feature_layer"]): rng.choice([[1], [2, 0], [-1, -3]])}
+    adapter |= {"head_dim": 8, "intermediate_size": 24, "text_hidden_size": text.get("hidden_size", 4096)}
+    maybe(rng, adapter, 0.3, attention_bias=[False], mlp_bias=[True])
+    config |= {"text_config": text, "adapter_config": adapter, rng.choice(["vision_config", "vit_config"]): vision}
+
+
+def tune_molmo_text(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, head_dim=[8, 16], additional_vocab_size=[0, 8], qk_norm_type=["qwen3", "olmo"])
+    maybe(rng, config, 0.3, qkv_bias=[True])
+
+
+def tune_sam(rng: random.Random, config: Config) -> None:
+    config |= small_sam(rng)
+    maybe(rng, config, 0.5, mlp_dim=[None], mlp_ratio=[2.0, 4.0])
+
+
+def tune_hybrid(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["llama", "qwen2"], ["siglip_vision_model"])
+    high = small_sam(rng) | {"model_type": "sam_vision_model"}
+    high["global_attn_indexes"] = high.get("global_attn_indexes") or [0]
+    maybe(rng, config, 0.9, high_res_vision_config=[high])
+
+
 TUNERS: dict[str, Tuner] = {
     "granite_docling": tune_docling,
     "granite_docling_text": tune_docling_text,
@@ -106,6 +137,10 @@ TUNERS: dict[str, Tuner] = {
     "cosmos3_edge_vision": tune_edge_tower,
     "lfm3_vl": tune_lfm3_vl,
     "lfm3_vl_vision": tune_lfm_tower,
+    "molmo2": tune_molmo,
+    "molmo2_text": tune_molmo_text,
+    "sam_vision_model": tune_sam,
+    "deepseek_vl_hybrid": tune_hybrid,
     "got_ocr2": tune_got,
     "pp_chart2table": tune_got,
     "ernie4_5_vl_moe": tune_ernie,

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from zoo.arch.attention import FusedAttention
 from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, check_whole, divide
-from zoo.arch.families.llava import TEXT, read_text
+from zoo.arch.families.llava import TEXT, read_text, read_vision
 from zoo.arch.families.llava_kin import seeing
+from zoo.arch.families.towers import tower
 from zoo.arch.families.vision import VISION_DIMS, Patches, Projector, Tower
-from zoo.arch.layers import at, by_kind, stack, when
+from zoo.arch.layers import at, by_kind, open_section, stack, vision_section, when
 from zoo.arch.mlp import Mlp
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Architecture, register
@@ -86,6 +87,36 @@ def upsample(c: Config, p: Place) -> Iterable[Row]:
     yield from p.linear("multimodal_projector", text, text, "projector", True)
 
 
+def read_mlp_dim(c: Config) -> int:
+    """``mlp_dim``, else the hidden size times ``mlp_ratio``, rounded down."""
+    said = c.maybe("mlp_dim", least=1)
+    if said is not None:
+        return said
+    ratio = c["mlp_ratio"]
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < 1000:
+        raise UnsupportedError(f"{c.model_type}: {c.path}mlp_ratio is {ratio!r:.40}, not a ratio")
+    return int(c.hidden * ratio)
+
+
+def read_high(c: Config) -> Config:
+    return open_section(c, "high_res_vision_config")
+
+
+def see_twice(c: Config, p: Place) -> Iterable[Row]:
+    """DeepSeek-VL's larger models see an image in two resolutions; the higher one's features are mixed in."""
+    high = read_high(c)
+    yield p.tensor("high_res_vision_alpha", (1,), "projector", "vector")
+    yield from narrow(high, p.at("high_res_vision_neck"))
+    channels = high.whole("output_channels", least=1)
+    below = p.at("high_res_vision_proj")
+    yield below.tensor("conv1.weight", (2 * channels, channels, 3, 3), "projector")
+    yield below.tensor("conv2.weight", (4 * channels, 2 * channels, 3, 3), "projector")
+    text, below = read_text(c).hidden, p.at("aligner")
+    yield from below.linear("vision_proj", read_vision(c).hidden, text // 2, "projector", True)
+    yield from below.linear("high_res_vision_proj", 4 * channels, text // 2, "projector", True)
+    yield from below.linear("proj", text, text, "projector", True)
+
+
 def got(model_type: str, example: str, about: str) -> Architecture:
     return seeing(
         *(model_type, "GOT", "GotOcr2", Tower("vision_tower", SAM, dims=SAM_DIMS)),
@@ -99,4 +130,20 @@ def got(model_type: str, example: str, about: str) -> Architecture:
 register(
     got("got_ocr2", "stepfun-ai/GOT-OCR-2.0-hf", "A small Qwen2 behind SAM's tower, to read pages."),
     got("pp_chart2table", "PaddlePaddle/PP-Chart2Table_safetensors", "GOT-OCR 2's parts, to read charts."),
+    tower(
+        "sam_vision_model",
+        "SAM",
+        at("vision_encoder", *SAM),
+        name="SamVisionModel",
+        dims={**SAM_DIMS, "ffn": read_mlp_dim},
+        about="The tower of Segment Anything: windows, with a few layers that see the whole image.",
+    ),
+    seeing(
+        *("deepseek_vl_hybrid", "DeepSeek", "DeepseekVLHybrid", Projector((see_twice,))),
+        vision_section("high_res_vision_config", "high_res_vision_model"),
+        vision_section(name="vision_model"),
+        TEXT,
+        example="deepseek-community/deepseek-vl-7b-chat",
+        about="DeepSeek's first text model behind two towers, SigLIP and SAM, for two resolutions.",
+    ),
 )
