@@ -9,9 +9,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.oracle.check import differences
+from tests.oracle.check import built_by_transformers, differences
 from tests.oracle.vary import load_required, vary
-from zoo.arch.registry import load_architectures
 
 INSTALLED = find_spec("torch") is not None and find_spec("transformers") is not None
 
@@ -19,7 +18,7 @@ if INSTALLED:
 
     @pytest.mark.oracle
     @pytest.mark.filterwarnings("ignore")
-    @pytest.mark.parametrize("model_type", sorted(load_architectures()))
+    @pytest.mark.parametrize("model_type", sorted(built_by_transformers()))
     def test_fresh_configs_are_counted_as_transformers_builds_them(model_type: str) -> None:
         from tests.oracle.build import describe
 

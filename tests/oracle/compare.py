@@ -10,10 +10,9 @@ import warnings
 from typing import Any
 
 from tests.oracle.build import describe
-from tests.oracle.check import differences
+from tests.oracle.check import built_by_transformers, differences
 from tests.oracle.vary import load_required, vary
 from zoo.arch.config import UnsupportedError
-from zoo.arch.registry import load_architectures
 
 
 def compare(config: dict[str, Any], name: str) -> str:
@@ -41,7 +40,7 @@ def main(*arguments: str) -> int:
     parser.add_argument("--variations", type=int, default=10)
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
-    known = load_architectures()
+    known = built_by_transformers()
     types = options.types or sorted(known)
     bad = 0
     for model_type in types:

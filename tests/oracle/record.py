@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.oracle.build import describe
+from tests.oracle.check import built_by_transformers
 from tests.oracle.vary import load_required, vary
-from zoo.arch.registry import load_architectures
 
 TARGET = Path(__file__).parents[1] / "data" / "oracle.jsonl.gz"
 VARIATIONS = 8
@@ -57,7 +57,7 @@ def main(*arguments: str) -> int:
     import transformers
 
     warnings.simplefilter("ignore")
-    known, recorded = load_architectures(), read_recorded()
+    known, recorded = built_by_transformers(), read_recorded()
     if arguments == ("--missing",):
         chosen = [name for name, a in known.items() if not set(a.heads) <= list_classes(recorded.get(name, []))]
     else:

@@ -46,6 +46,7 @@ class Architecture:
     embedding: str = "embed_tokens.weight"  #: name of the input embedding below the base, for tied heads
     example: str = ""  #: a model on the Hub of this type
     about: str = ""  #: one sentence: what is particular about it
+    verified: str = ""  #: one sentence: what a type that transformers does not have was checked against
     supported: Callable[[Config], str | None] | None = None  #: a reason why this config cannot be counted, or None
 
 

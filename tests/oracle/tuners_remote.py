@@ -1,0 +1,49 @@
+"""Small models of the types that transformers does not have; no defaults are declared, so all sizes are required."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TUNERS: Mapping[str, Any] = {}  # transformers builds none of them
+
+SIZES: Mapping[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "vocab_size": 128,
+    "tie_word_embeddings": False,
+}
+GROUPED: Mapping[str, Any] = {**SIZES, "num_key_value_heads": 2}
+EXPERTS: Mapping[str, Any] = {
+    **GROUPED,
+    "first_k_dense_replace": 1,
+    "moe_intermediate_size": 16,
+    "num_experts_per_tok": 2,
+}
+REQUIRED: Mapping[str, Mapping[str, Any]] = {
+    "qwen": {**SIZES, "kv_channels": 16},
+    "internlm": SIZES,
+    "internlm2": GROUPED,
+    "baichuan": SIZES,
+    "minicpm": GROUPED,
+    "exaone": {**GROUPED, "num_layers": 3},
+    "deepseek": {**EXPERTS, "n_routed_experts": 8, "n_shared_experts": 2},
+    "bailing_moe": {**EXPERTS, "num_experts": 8, "num_shared_experts": 1},
+    "chatglm": {
+        "hidden_size": 64,
+        "num_layers": 3,
+        "num_attention_heads": 4,
+        "kv_channels": 16,
+        "ffn_hidden_size": 96,
+        "padded_vocab_size": 128,
+        "multi_query_attention": True,
+        "multi_query_group_num": 2,
+        "add_qkv_bias": True,
+        "post_layer_norm": True,
+        "rmsnorm": True,
+        "seq_length": 256,
+        "tie_word_embeddings": False,
+    },
+}
