@@ -218,6 +218,33 @@ def tune_tapas(rng: random.Random, config: Config) -> None:
     maybe(rng, config, type_vocab_sizes=[[3, 8, 8], [2, 4, 4, 2, 4, 4, 10]], num_aggregation_labels=[0, 4])
 
 
+def tune_pair(rng: random.Random, config: Config) -> None:
+    """Two halves of different types and sizes."""
+    config.pop("pad_token_id", None)
+    kind = rng.choice(["bert", "roberta", "camembert", "xlm-roberta"])
+    for name in ("encoder", "decoder"):
+        half: Config = {"model_type": kind, "hidden_size": rng.choice([16, 32]), "num_attention_heads": 2}
+        half |= {"num_hidden_layers": rng.choice([1, 3]), "intermediate_size": 24, "vocab_size": 97}
+        maybe(rng, half, max_position_embeddings=[40], type_vocab_size=[1, 2])
+        maybe(rng, half, 0.3, tie_word_embeddings=[True, False])
+        half["pad_token_id"] = 0
+        config[name] = half
+    config["decoder"] |= {"is_decoder": True, "add_cross_attention": True}
+
+
+def tune_modernvbert(rng: random.Random, config: Config) -> None:
+    config.pop("pad_token_id", None)
+    text: Config = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": rng.choice([1, 4])}
+    text |= {"intermediate_size": 24, "vocab_size": 97, "pad_token_id": 0, "model_type": "modernbert"}
+    switches = ("classifier_bias", "norm_bias", "decoder_bias", "mlp_bias", "attention_bias", "tie_word_embeddings")
+    maybe(rng, text, 0.4, **{key: [True, False] for key in switches})
+    vision: Config = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 24}
+    vision |= {"image_size": 32, "patch_size": 8, "model_type": "siglip_vision_model"}
+    maybe(rng, vision, 0.4, vision_use_head=[True, False])
+    maybe(rng, config, 0.5, pixel_shuffle_factor=[1, 2], tie_word_embeddings=[True, False])
+    config |= {"text_config": text, "vision_config": vision}
+
+
 def tune_big_bird(rng: random.Random, config: Config) -> None:
     tune_bird(rng, config)
     config.pop("add_cross_attention", None)
@@ -240,6 +267,8 @@ OWN: dict[str, Tuner] = {
     **dict.fromkeys(LISTENERS, tune_listener),
     "t5gemma": tune_t5gemma,
     "tapas": tune_tapas,
+    "encoder-decoder": tune_pair,
+    "modernvbert": tune_modernvbert,
     "big_bird": tune_big_bird,
     "esm": tune_esm,
     "squeezebert": tune_squeezebert,
@@ -259,7 +288,10 @@ PLAIN = (
 
 TUNERS: dict[str, Tuner] = dict.fromkeys([*OWN, *PLAIN], tune)
 
+DECODER = {"model_type": "bert", "is_decoder": True, "add_cross_attention": True}
+
 #: Keys whose declared default no model can run with.
 REQUIRED: dict[str, Config] = {
     "esm": {"vocab_size": 33},
+    "encoder-decoder": {"encoder": {"model_type": "bert"}, "decoder": DECODER},
 }
