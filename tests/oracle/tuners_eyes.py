@@ -127,6 +127,36 @@ def tune_hybrid(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.9, high_res_vision_config=[high])
 
 
+def tune_hunyuan_text(rng: random.Random, config: Config) -> None:
+    config |= {rng.choice(["head_dim", "attention_head_dim"]): rng.choice([8, 16]), "pad_token_id": 0}
+    if "attention_head_dim" in config:
+        config.pop("head_dim", None)
+
+
+def tune_hunyuan_tower(rng: random.Random, config: Config) -> None:
+    config |= {"patch_size": 8, "max_image_size": rng.choice([32, 64]), "max_vit_seq_len": 16}
+    maybe(rng, config, text_hidden_size=[32], spatial_merge_size=[1, 2], num_channels=[1])
+
+
+def tune_hunyuan(rng: random.Random, config: Config) -> None:
+    text = section(rng, "hunyuan_vl_text")
+    maybe(rng, text, 0.4, tie_word_embeddings=[True, False])
+    if rng.random() < 0.4:
+        config |= {key: value for key, value in text.items() if key not in ("model_type", "tie_word_embeddings")}
+    else:
+        config["text_config"] = text
+    config["vision_config"] = section(rng, "hunyuan_vl_vision")
+
+
+def tune_kosmos(rng: random.Random, config: Config) -> None:
+    text: Config = {rng.choice(["embed_dim", "hidden_size"]): 32, "attention_heads": rng.choice([2, 4])}
+    text |= {rng.choice(["layers", "num_hidden_layers"]): rng.randint(1, 3)}
+    maybe(rng, text, ffn_dim=[24, 48], vocab_size=[64], max_position_embeddings=[32])
+    maybe(rng, text, 0.4, tie_word_embeddings=[True, False])
+    maybe(rng, config, 0.85, text_config=[text], vision_config=[small_vit(rng)])
+    maybe(rng, config, 0.4, latent_query_num=[8, 16])
+
+
 TUNERS: dict[str, Tuner] = {
     "granite_docling": tune_docling,
     "granite_docling_text": tune_docling_text,
@@ -141,8 +171,16 @@ TUNERS: dict[str, Tuner] = {
     "molmo2_text": tune_molmo_text,
     "sam_vision_model": tune_sam,
     "deepseek_vl_hybrid": tune_hybrid,
+    "hunyuan_vl": tune_hunyuan,
+    "hunyuan_vl_text": tune_hunyuan_text,
+    "hunyuan_vl_vision": tune_hunyuan_tower,
+    "kosmos-2": tune_kosmos,
     "got_ocr2": tune_got,
     "pp_chart2table": tune_got,
     "ernie4_5_vl_moe": tune_ernie,
 }
-REQUIRED: dict[str, Config] = {}
+#: HunYuan-VL's text fails where head_dim is null, as it is declared.
+REQUIRED: dict[str, Config] = {
+    "hunyuan_vl": {"text_config": {"head_dim": 128}},
+    "hunyuan_vl_text": {"head_dim": 128},
+}
