@@ -157,6 +157,17 @@ def tune_kosmos(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.4, latent_query_num=[8, 16])
 
 
+def tune_omni(rng: random.Random, config: Config) -> None:
+    text = section(rng, "qwen2_5_omni_text")
+    maybe(rng, text, 0.3, sliding_window=[16], max_window_layers=[0, 1, 2])
+    heads = rng.choice([1, 2])
+    vision: Config = {"depth": rng.randint(1, 3), "num_heads": heads, "hidden_size": 16 * heads, "patch_size": 7}
+    maybe(rng, vision, out_hidden_size=[32, 48], intermediate_size=[24], spatial_merge_size=[1, 2], in_channels=[1])
+    audio: Config = {rng.choice(["d_model", "hidden_size"]): 32, "encoder_attention_heads": rng.choice([2, 4])}
+    maybe(rng, audio, encoder_layers=[1, 3], encoder_ffn_dim=[24], num_mel_bins=[80], output_dim=[32])
+    maybe(rng, config, 0.85, text_config=[text], vision_config=[vision], audio_config=[audio])
+
+
 TUNERS: dict[str, Tuner] = {
     "granite_docling": tune_docling,
     "granite_docling_text": tune_docling_text,
@@ -175,6 +186,7 @@ TUNERS: dict[str, Tuner] = {
     "hunyuan_vl_text": tune_hunyuan_text,
     "hunyuan_vl_vision": tune_hunyuan_tower,
     "kosmos-2": tune_kosmos,
+    "qwen2_5_omni_thinker": tune_omni,
     "got_ocr2": tune_got,
     "pp_chart2table": tune_got,
     "ernie4_5_vl_moe": tune_ernie,
