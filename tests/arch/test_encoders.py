@@ -159,3 +159,20 @@ REFUSED = [
 def test_what_the_ledger_does_not_follow_is_refused_with_a_reason(config: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnsupportedError, match=reason):
         build_ledger(config)
+
+
+def test_older_windows_of_ultrabert_are_those_of_its_kinds() -> None:
+    base = {"model_type": "ultrabert", "num_hidden_layers": 3}
+    older = build_ledger(base | {"attention_windows": [0, 64, 64]}).states
+    newer = build_ledger(
+        base | {"layer_types": ["full_attention", "sliding_attention", "sliding_attention"], "sliding_window": 64}
+    ).states
+    assert older == newer
+    assert {state.window for state in older} == {None, 129}
+    with pytest.raises(UnsupportedError, match="attention_windows is not a list"):
+        build_ledger(base | {"attention_windows": [0]})
+
+
+def test_esmc_refuses_grouped_queries() -> None:
+    with pytest.raises(UnsupportedError, match="num_key_value_heads differs"):
+        build_ledger({"model_type": "esmc", "num_key_value_heads": 8})

@@ -245,6 +245,21 @@ def tune_modernvbert(rng: random.Random, config: Config) -> None:
     config |= {"text_config": text, "vision_config": vision}
 
 
+def tune_esmc(rng: random.Random, config: Config) -> None:
+    config.pop("num_key_value_heads", None)
+    maybe(rng, config, 0.4, head_dim=[config["hidden_size"] // config["num_attention_heads"]])
+
+
+def tune_ultra(rng: random.Random, config: Config) -> None:
+    tune_wide(rng, config)
+    config["num_hidden_layers"] = layers = rng.choice([1, 3, 4])
+    maybe(rng, config, 0.5, prediction_head_size=[8, 24], sliding_window=[16])
+    if rng.random() < 0.4:
+        config["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=layers)
+    elif rng.random() < 0.4:
+        config["attention_windows"] = rng.choices([0, 16], k=layers)
+
+
 def tune_big_bird(rng: random.Random, config: Config) -> None:
     tune_bird(rng, config)
     config.pop("add_cross_attention", None)
@@ -267,6 +282,8 @@ OWN: dict[str, Tuner] = {
     **dict.fromkeys(LISTENERS, tune_listener),
     "t5gemma": tune_t5gemma,
     "tapas": tune_tapas,
+    "esmc": tune_esmc,
+    "ultrabert": tune_ultra,
     "encoder-decoder": tune_pair,
     "modernvbert": tune_modernvbert,
     "big_bird": tune_big_bird,

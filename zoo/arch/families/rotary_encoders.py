@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from zoo.arch.attention import Attention
-from zoo.arch.config import MULTI_HEAD, Config, Dim, read_head_dim
+from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, check_whole, read_head_dim
 from zoo.arch.families.bert import LABELS, QUESTIONS, Dense, TiedDecoder
 from zoo.arch.families.bert_kin import CLASSIFIER, POOLER, encoder, encoder_heads
 from zoo.arch.families.llama import PRE_NORMS
-from zoo.arch.heads import Embedding, LmHead
-from zoo.arch.layers import at, stack
+from zoo.arch.heads import Embedding, LabelHead, LmHead
+from zoo.arch.layers import at, layer_types, stack
 from zoo.arch.mlp import GatedMlp, Mlp
 from zoo.arch.norms import layer_norm, rms
 from zoo.arch.registry import register
@@ -44,6 +45,49 @@ def gte_lm(c: Config, p: Place) -> Iterable[Row]:
     yield from TiedDecoder("decoder")(c, below)
 
 
+def normed_attention(c: Config, p: Place) -> Iterable[Row]:
+    """Multi-head attention with norms over all queries and all keys together."""
+    below = p.at("self_attn")
+    yield from Attention(bias="attention_bias", cached=False, causal=False)(c, below)
+    for name in ("q_norm", "k_norm"):
+        yield from rms(name)(c, below)
+
+
+def refuse_grouped(c: Config) -> str | None:
+    return None if c.kv_heads == c.heads else "num_key_value_heads differs from num_attention_heads"
+
+
+def older_windows(c: Config) -> Sequence[Any] | None:
+    """The window of each layer in older files, 0 for none."""
+    windows = c.get("attention_windows")
+    if windows is not None and (not isinstance(windows, list) or len(windows) != c.layers):
+        raise UnsupportedError(f"{c.model_type}: attention_windows is not a list of a window for each layer")
+    return windows
+
+
+def ultra_kinds(c: Config) -> Sequence[str]:
+    """Every third layer sees everything, unless the config says otherwise."""
+    if windows := older_windows(c):
+        return ["sliding_attention" if window else "full_attention" for window in windows]
+    return ["full_attention" if (layer + 1) % 3 == 0 else "sliding_attention" for layer in range(c.layers)]
+
+
+def read_ultra_window(c: Config) -> int:
+    """``sliding_window`` to each side, in older files the first of ``attention_windows``, and the token itself."""
+    given = next((window for window in older_windows(c) or () if window), c["sliding_window"])
+    return 2 * check_whole(given, f"{c.model_type}: sliding_window", 1) + 1
+
+
+def ultra_predictions(c: Config, p: Place) -> Iterable[Row]:
+    """A bottleneck, and logits."""
+    below, width = p.at("head"), c.whole("prediction_head_size", least=1)
+    yield from below.linear("linear1", c.hidden, width, "head")
+    yield from below.linear("linear2", width, c.hidden, "head")
+    yield from LmHead("decoder")(c, below)
+
+
+ESMC_LM = at("lm_head", Dense("dense"), layer_norm("layer_norm"), LmHead("decoder", bias=True, tie_of=lambda c: False))
+
 JINA_LM = at("lm_head", Dense("dense"), layer_norm("layer_norm"), TiedDecoder("decoder", "bias"))
 NOMIC_LM = at(
     "cls.predictions", Dense("transform.dense"), layer_norm("transform.layer_norm"), TiedDecoder("decoder", "bias")
@@ -51,6 +95,71 @@ NOMIC_LM = at(
 POOLED = ("ForSequenceClassification",)
 
 register(
+    encoder(
+        "esmc",
+        "ESM",
+        (
+            Embedding(),
+            stack(
+                "layers",
+                normed_attention,
+                at("mlp", GatedMlp(bias="mlp_bias")),
+                layer_norm("input_layernorm"),
+                layer_norm("post_attention_layernorm"),
+            ),
+            layer_norm("norm", bias=False),
+        ),
+        encoder_heads(
+            "Esmc",
+            "esmc",
+            {
+                "Model": (),
+                "ForMaskedLM": (ESMC_LM,),
+                "ForSequenceClassification": (CLASSIFIER,),
+                "ForTokenClassification": (LabelHead("score", bias=True),),
+            },
+        ),
+        dims={},
+        position="rope",
+        embedding="embed_tokens.weight",
+        supported=refuse_grouped,
+        example="biohub/ESMC-6B",
+        about="An encoder of proteins with Llama's MLPs and norms on queries and keys.",
+    ),
+    encoder(
+        "ultrabert",
+        "UltraBERT",
+        (
+            Embedding(),
+            stack(
+                "layers",
+                at(
+                    "self_attn",
+                    Attention(bias="attention_bias", kinds=layer_types(ultra_kinds), cached=False, causal=False),
+                ),
+                at("mlp", GatedMlp(bias="mlp_bias")),
+                *PRE_NORMS,
+            ),
+            rms("norm"),
+        ),
+        encoder_heads(
+            "Ultrabert",
+            "model",
+            {
+                "Model": (),
+                "ForMaskedLM": (ultra_predictions,),
+                "ForSequenceClassification": (LABELS,),
+                "ForTokenClassification": (LABELS,),
+                "ForQuestionAnswering": (LabelHead("qa_outputs", bias=True, outputs=2),),
+            },
+        ),
+        dims={"window": read_ultra_window},
+        position="rope",
+        embedding="embed_tokens.weight",
+        norm="rmsnorm",
+        about="Llama's layers as an encoder, two of three of which see a window alone.",
+        example="",
+    ),
     encoder(
         "eurobert",
         "EuroBERT",
