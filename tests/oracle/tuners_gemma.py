@@ -10,6 +10,18 @@ from tests.oracle.tuners_vision import section
 
 #: The tower by itself asks how many classes its head, which it then leaves out, would have.
 REQUIRED: dict[str, dict[str, Any]] = {"gemma3n_vision": {"num_classes": 2}}
+#: An indexer has no sizes unless the file says so.
+INDEXER = {
+    "indexer_n_heads": 4,
+    "indexer_kv_heads": 1,
+    "indexer_head_dim": 256,
+    "indexer_budget": 64,
+    "indexer_compress_ratio": 4,
+}
+REQUIRED["qwen4_exp_text"] = INDEXER
+#: Asked for a causal language model, transformers takes the text alone.
+WHOLE = {"architectures": ["Qwen4ExpForConditionalGeneration"]}
+REQUIRED["qwen4_exp"] = {"text_config": INDEXER} | WHOLE
 
 
 def tune_text(rng: random.Random, config: Config) -> None:
@@ -88,12 +100,44 @@ def tune_gemma3n(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.8, text_config=[text], audio_config=[section(rng, "gemma3n_audio")], vision_config=[vision])
 
 
+def tune_qwen4_text(rng: random.Random, config: Config) -> None:
+    """Experts, streams, an indexer, and tables of n-grams in layers of linear attention."""
+    config |= INDEXER | {"indexer_head_dim": rng.choice([32, 40]), "indexer_n_heads": rng.choice([2, 4])}
+    config |= {"num_experts": rng.choice([4, 8]), "num_experts_per_tok": rng.choice([1, 2]), "head_dim": 16}
+    config |= {"moe_intermediate_size": 16, "linear_num_key_heads": 2, "linear_num_value_heads": rng.choice([2, 4])}
+    layers = config.setdefault("num_hidden_layers", 4)
+    config.setdefault("num_key_value_heads", 2)
+    config.pop("layer_types", None)
+    maybe(rng, config, hc_count=[2, 3], hc_lowrank=[8, 16], shared_expert_intermediate_size=[16, 24])
+    maybe(rng, config, 0.3, full_attention_interval=[2, 3])
+    kinds = [("linear" if (i + 1) % config.get("full_attention_interval", 4) else "full") for i in range(layers)]
+    if rng.random() < 0.5:
+        kinds = [rng.choice(["linear", "indexed", "full"]) for _ in range(layers)]
+        config["layer_types"] = [f"{kind}_attention" for kind in kinds]
+    linear = [layer + 1 for layer in range(layers) if kinds[layer] == "linear"]
+    if linear and rng.random() < 0.7:
+        config["ple_layer_ids"] = rng.sample(linear, rng.randint(1, len(linear))) + linear[:1]
+        config |= {"eos_token_id": 1, "ngram_vocab_size_base": rng.choice([0, 50, 1000]), "ple_embed_dim": 48}
+        maybe(rng, config, ngram_size=[2, 4], heads_per_ngram=[2, 4], make_ngram_vocab_size_divisible_by=[1, 64])
+        maybe(rng, config, ple_conv_kernel_size=[2, 4])
+
+
+def tune_qwen4(rng: random.Random, config: Config) -> None:
+    config |= {"text_config": section(rng, "qwen4_exp_text")} | WHOLE
+    maybe(rng, config["text_config"], 0.3, tie_word_embeddings=[True, False])
+    vision = {"depth": rng.randint(1, 3), "num_heads": 2, "hidden_size": 32, "out_hidden_size": 32}
+    maybe(rng, vision, spatial_merge_size=[1, 2], patch_size=[7, 14], intermediate_size=[24, 40])
+    maybe(rng, config, vision_config=[vision])
+
+
 TUNERS: dict[str, Tuner] = {
     "gemma4_text": tune_gemma4_text,
     "gemma4_unified_text": tune_text,
     "gemma4_vision": tune_tower,
     "gemma4_audio": tune_audio,
     "gemma3n": tune_gemma3n,
+    "qwen4_exp_text": tune_qwen4_text,
+    "qwen4_exp": tune_qwen4,
     "gemma3n_audio": tune_conformer,
     "gemma3n_vision": lambda rng, config: config.update(REQUIRED["gemma3n_vision"]),
     "gemma4": tune_senses,
