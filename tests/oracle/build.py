@@ -55,8 +55,8 @@ def find_class(config: dict[str, Any]) -> Any:
     return getattr(transformers, modeling_auto.MODEL_MAPPING_NAMES[model_type])
 
 
-def build_model(config: dict[str, Any]) -> Any:
-    """The model of ``config`` on the meta device; raises what transformers raises."""
+def build_model(config: dict[str, Any], device: str = "meta") -> Any:
+    """The model of ``config``, nothing in it unless ``device`` is a real one; raises what transformers raises."""
     import torch
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -67,7 +67,7 @@ def build_model(config: dict[str, Any]) -> Any:
     if not isinstance(parsed, named.config_class):  # a class of the text alone takes the section
         sections = (getattr(parsed, key, None) for key in parsed.sub_configs)
         parsed = next((section for section in sections if isinstance(section, named.config_class)), parsed)
-    with torch.device("meta"):
+    with torch.device(device):
         model = named(parsed)
     model.tie_weights()
     return model
