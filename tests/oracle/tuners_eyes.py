@@ -168,6 +168,20 @@ def tune_omni(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.85, text_config=[text], vision_config=[vision], audio_config=[audio])
 
 
+def tune_omni_moe(rng: random.Random, config: Config) -> None:
+    text = section(rng, "qwen3_omni_moe_text") | {"num_experts": 4, "num_experts_per_tok": rng.choice([1, 2])}
+    maybe(rng, text, 0.4, decoder_sparse_step=[1, 2], mlp_only_layers=[[0], [1, 2], None], head_dim=[8, 16])
+    maybe(rng, text, moe_intermediate_size=[16, 24])
+    heads = rng.choice([1, 2])
+    vision: Config = {"depth": rng.randint(1, 3), "num_heads": heads, "hidden_size": 16 * heads, "patch_size": 8}
+    maybe(rng, vision, out_hidden_size=[32, 48], intermediate_size=[24], spatial_merge_size=[1, 2], in_channels=[1])
+    maybe(rng, vision, 0.5, num_position_embeddings=[16, 64], deepstack_visual_indexes=[[], [0], [0, 1]])
+    audio: Config = {rng.choice(["d_model", "hidden_size"]): 32, "encoder_attention_heads": rng.choice([2, 4])}
+    maybe(rng, audio, encoder_layers=[1, 3], encoder_ffn_dim=[24], num_mel_bins=[80, 65], output_dim=[32])
+    maybe(rng, audio, 0.5, downsample_hidden_size=[8, 16])
+    maybe(rng, config, 0.85, text_config=[text], vision_config=[vision], audio_config=[audio])
+
+
 TUNERS: dict[str, Tuner] = {
     "granite_docling": tune_docling,
     "granite_docling_text": tune_docling_text,
@@ -187,6 +201,7 @@ TUNERS: dict[str, Tuner] = {
     "hunyuan_vl_vision": tune_hunyuan_tower,
     "kosmos-2": tune_kosmos,
     "qwen2_5_omni_thinker": tune_omni,
+    "qwen3_omni_moe_thinker": tune_omni_moe,
     "got_ocr2": tune_got,
     "pp_chart2table": tune_got,
     "ernie4_5_vl_moe": tune_ernie,
