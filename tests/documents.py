@@ -126,12 +126,16 @@ def holds_blocks(value: Any) -> bool:
     """Whether a field of a block holds further blocks."""
     if isinstance(value, dict):
         return any(holds_blocks(inner) or inner == () for inner in value.values())
+    if isinstance(value, dict):
+        return "{" + ", ".join(value) + "}"
     if isinstance(value, tuple):
         return bool(value) and all(is_dataclass(inner) or callable(inner) for inner in value)
     return is_dataclass(value)
 
 
 def show_setting(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(value) + "}"
     if isinstance(value, tuple):
         return "(" + ", ".join(show_setting(inner) for inner in value) + ")"
     return name_callable(value) if callable(value) else repr(value)

@@ -16,7 +16,7 @@ from zoo.sources.selection import Findings, build_selection
 
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "pad": "x" * 600}
 QUICK = HubSettings(
-    "", jobs=8, connect_timeout=0.5, read_timeout=0.3, request_timeout=0.8, attempts=3, backoff=0.01, probe_timeout=2.0
+    "", jobs=8, connect_timeout=1.0, read_timeout=1.0, request_timeout=2.5, attempts=3, backoff=0.01, probe_timeout=2.0
 )
 
 

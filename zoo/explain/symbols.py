@@ -67,7 +67,7 @@ KEYS = (
     Symbol("B", "relative_attention_num_buckets", "buckets of relative distance"),
 )
 #: Sections whose sizes have letters of their own, by the part of their tensors: the mark behind the letter.
-SECTIONS = {"vision": ("vision_config", "v"), "audio": ("audio_config", "a")}
+SECTIONS = {"vision": ("vision_config", "vis"), "audio": ("audio_config", "aud")}
 
 _HEADS = (
     "n_q*d", "n_kv*d", "n_q*d_v", "n_kv*d_v", "(n_q+2*n_kv)*d", "2*n_q*d", "2*n_kv*d", "n_kv*(d+d_v)",
