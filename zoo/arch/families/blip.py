@@ -8,13 +8,13 @@ from zoo.arch.attention import Attention, CrossAttention, FusedAttention
 from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError
 from zoo.arch.families.bert import PREDICTIONS, PROJECTIONS, Dense
 from zoo.arch.families.llava import read_text
-from zoo.arch.families.llava_kin import refuse_flat
+from zoo.arch.families.llava_kin import find_supported, refuse_flat
 from zoo.arch.families.vision import VISION_DIMS, Projector, Tower
 from zoo.arch.heads import Embedding, LabelHead
 from zoo.arch.layers import At, Flag, at, by_kind, stack, when
 from zoo.arch.mlp import Mlp
 from zoo.arch.norms import layer_norm
-from zoo.arch.registry import Architecture, Head, find_architecture, register
+from zoo.arch.registry import Architecture, Head, register
 from zoo.arch.rows import Block, Place, Row, Tensor
 
 
@@ -170,7 +170,7 @@ def bridge(former: At) -> Projector:
 def speak(c: Config, p: Place) -> Iterable[Row]:
     """The text model with its own head, which it ties or not as it would by itself."""
     inner = read_text(c)
-    architecture = find_architecture(inner.model_type)
+    architecture = find_supported(inner)
     if not architecture.natural.endswith(("ForCausalLM", "LMHeadModel", "T5ForConditionalGeneration")):
         raise UnsupportedError(f"{c.model_type}: text_config of type {inner.model_type!r:.40} has no known head here")
     head, below = architecture.heads[architecture.natural], p.at("language_model")
@@ -184,7 +184,7 @@ def speak(c: Config, p: Place) -> Iterable[Row]:
 
 def speak_bare(c: Config, p: Place) -> Iterable[Row]:
     inner = read_text(c)
-    return find_architecture(inner.model_type).body(inner, p.at("language_model"))
+    return find_supported(inner).body(inner, p.at("language_model"))
 
 
 def blip_2(model_type: str, prefix: str, former: At, example: str, about: str, *, bare: bool) -> Architecture:

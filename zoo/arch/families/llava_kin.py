@@ -39,11 +39,19 @@ def refuse_flat(c: Config) -> str | None:
     return None
 
 
+def find_supported(inner: Config) -> Architecture:
+    """The architecture of a section; raises UnsupportedError where it cannot count this one."""
+    architecture = find_architecture(inner.model_type)
+    if architecture.supported and (reason := architecture.supported(inner)):
+        raise UnsupportedError(f"{inner.model_type}: {reason}")
+    return architecture
+
+
 def prefix_text(c: Config, p: Place) -> Iterable[Row]:
     """PaliGemma's text attends both ways within its prompt alone, and keeps a cache as any decoder does."""
     inner = read_text(c)
     inner.raw = {**inner.raw, "use_bidirectional_attention": False}
-    return find_architecture(inner.model_type).body(inner, p.at("language_model"))
+    return find_supported(inner).body(inner, p.at("language_model"))
 
 
 def seeing(

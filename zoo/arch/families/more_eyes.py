@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, Dim, UnsupportedError, check_whole
 from zoo.arch.families.llava import TEXT, VISION, is_tied_anywhere, read_text, read_vision
-from zoo.arch.families.llava_kin import refuse_flat, seeing
+from zoo.arch.families.llava_kin import find_supported, refuse_flat, seeing
 from zoo.arch.families.qwen_vl import TOWER_2_5
 from zoo.arch.families.towers import tower
 from zoo.arch.families.vision import ENCODER, PROJECTIONS, VISION_DIMS, Patches, Positions, Projector, Tower
@@ -15,7 +15,7 @@ from zoo.arch.heads import LmHead
 from zoo.arch.layers import At, at, open_section, stack, vision_section
 from zoo.arch.mlp import GatedMlp
 from zoo.arch.norms import layer_norm, rms
-from zoo.arch.registry import Architecture, Head, find_architecture, register
+from zoo.arch.registry import Architecture, Head, register
 from zoo.arch.rows import Place, Row
 
 
@@ -79,7 +79,7 @@ def read_exaone(c: Config) -> Config:
 
 def speak_exaone(c: Config, p: Place) -> Iterable[Row]:
     inner = read_exaone(c)
-    return find_architecture(inner.model_type).body(inner, p.at("language_model"))
+    return find_supported(inner).body(inner, p.at("language_model"))
 
 
 def rename_tower(c: Config) -> Config:

@@ -8,7 +8,7 @@ from zoo.arch.attention import Attention
 from zoo.arch.config import Config, Dim, UnsupportedError, read_kv_heads
 from zoo.arch.families.llama import LLAMA, PRE_NORMS
 from zoo.arch.families.llava import TEXT, VISION, read_text, read_vision
-from zoo.arch.families.llava_kin import seeing
+from zoo.arch.families.llava_kin import find_supported, seeing
 from zoo.arch.families.more_eyes import rename_section
 from zoo.arch.families.towers import BARE, embed_naflex, tower
 from zoo.arch.families.vision import ENCODER, PROJECTIONS, Projector
@@ -16,7 +16,7 @@ from zoo.arch.heads import decoder
 from zoo.arch.layers import at, by_kind, open_section, stack, text_section, vision_section
 from zoo.arch.mlp import GatedMlp, Mlp
 from zoo.arch.norms import QK_NORM, layer_norm, rms
-from zoo.arch.registry import Head, find_architecture, register
+from zoo.arch.registry import Head, register
 from zoo.arch.rows import Place, Row
 
 DEEP_LAYERS = 3  # of the tower, that also feed the text, where the file does not list them
@@ -85,7 +85,7 @@ def rename_omni(c: Config) -> Config:
 
 def see_omni(c: Config, p: Place) -> Iterable[Row]:
     inner = open_section(rename_omni(c), "vision_config")
-    return find_architecture(inner.model_type).body(inner, p.at("visual")._replace(part="vision", stack="vision"))
+    return find_supported(inner).body(inner, p.at("visual")._replace(part="vision", stack="vision"))
 
 
 def lfm_kinds(c: Config) -> Sequence[str]:
