@@ -77,6 +77,19 @@ def test_a_pair_of_different_widths_has_a_projection_between() -> None:
     assert part(PAIR, "projector") == 0
 
 
+def test_t5gemma2_keeps_one_attention_for_itself_and_for_the_source() -> None:
+    config = {"model_type": "t5gemma2"}
+    width = 2 * 4 * 256  # keys and values of a layer
+    assert cached(config) == {
+        "sliding": 22 * width,
+        "full": 4 * width,
+        "cross": 26 * width,
+    }
+    source = [tensor for tensor in build_ledger(config).parameters if tensor.stack == "cross"]
+    assert sum(tensor.elements for tensor in source) == 26 * 2304 * width
+    assert sum(tensor.stored for tensor in source) == 0
+
+
 def test_a_model_that_hears_counts_its_tower_as_audio_and_caches_text_alone() -> None:
     config = {"model_type": "qwen2_audio"}
     names = {tensor.name for tensor in build_ledger(config).parameters if tensor.part == "audio"}
@@ -128,6 +141,10 @@ REFUSED = [
     ({**PAIR, "decoder": {"model_type": "bert"}}, "without cross-attention"),
     ({**PAIR, "tie_encoder_decoder": True}, "tie_encoder_decoder"),
     ({"model_type": "t5gemma", "is_encoder_decoder": False}, "is_encoder_decoder is false"),
+    ({"model_type": "t5gemma2", "is_encoder_decoder": False}, "is_encoder_decoder is false"),
+    ({"model_type": "t5gemma2", "decoder": {"hidden_size": 640}}, "different hidden sizes"),
+    ({"model_type": "t5gemma2", "decoder": {"vocab_size": 640}}, "vocabularies of different sizes"),
+    ({"model_type": "deberta", "hidden_size": 10}, "not a multiple of its 12 heads"),
     ({"model_type": "marian", "decoder_vocab_size": 5}, "decoder_vocab_size differs"),
     ({"model_type": "mvp", "use_prompt": True}, "use_prompt"),
     ({"model_type": "fsmt", "tie_word_embeddings": True, "src_vocab_size": 5}, "vocabularies of different sizes"),

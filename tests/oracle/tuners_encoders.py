@@ -218,6 +218,29 @@ def tune_tapas(rng: random.Random, config: Config) -> None:
     maybe(rng, config, type_vocab_sizes=[[3, 8, 8], [2, 4, 4, 2, 4, 4, 10]], num_aggregation_labels=[0, 4])
 
 
+def tune_t5gemma2(rng: random.Random, config: Config) -> None:
+    """Two stacks of one width, before one of which stands a tower."""
+    config.pop("pad_token_id", None)
+    width, words, stacks = rng.choice([32, 64]), rng.choice([64, 97]), []
+    for _ in range(2):
+        layers = rng.choice([1, 2, 7])
+        stack: Config = {"hidden_size": width, "num_attention_heads": 4, "num_hidden_layers": layers}
+        stack |= {
+            "num_key_value_heads": rng.choice([1, 2, 4]),
+            "head_dim": rng.choice([8, 16, 24]),
+            "vocab_size": words,
+        }
+        maybe(rng, stack, intermediate_size=[24, 48], sliding_window=[16, 32], sliding_window_pattern=[2, 3])
+        maybe(rng, stack, 0.3, attention_bias=[True], tie_word_embeddings=[True, False])
+        if rng.random() < 0.4:
+            stack["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=layers)
+        stacks.append(stack)
+    vision: Config = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 24}
+    vision |= {"image_size": 32, "patch_size": 8, "model_type": "siglip_vision_model"}
+    config |= {"encoder": {"text_config": stacks[0], "vision_config": vision}, "decoder": stacks[1]}
+    maybe(rng, config, 0.4, tie_word_embeddings=[True, False])
+
+
 def tune_pair(rng: random.Random, config: Config) -> None:
     """Two halves of different types and sizes."""
     config.pop("pad_token_id", None)
@@ -282,6 +305,7 @@ OWN: dict[str, Tuner] = {
     **dict.fromkeys(LISTENERS, tune_listener),
     "t5gemma": tune_t5gemma,
     "tapas": tune_tapas,
+    "t5gemma2": tune_t5gemma2,
     "esmc": tune_esmc,
     "ultrabert": tune_ultra,
     "encoder-decoder": tune_pair,
