@@ -153,6 +153,8 @@ def list_factors(namer: Namer, group: Group) -> list[Factor]:
     if tensor.copies > 1:
         factors.append(namer.name_copies(tensor))
     layers = len(set(group.layers))
+    if layers and group.repeats % layers:  # stages of uneven depth: only their number in all is a factor
+        layers = 1
     if layers > 1:
         factors.append(namer.name_count(tensor, layers))
     if (places := group.repeats // max(layers, 1)) > 1:  # two norms of one name in a layer, say
@@ -170,7 +172,7 @@ def rank_factor(factor: Factor) -> tuple[int, int]:
 
 
 def rank_letter(letter: str) -> tuple[int, str]:
-    name = re.sub("_[va]$", "", letter) if letter not in _ORDER else letter
+    name = re.sub("_(vis|aud)$", "", letter) if letter not in _ORDER else letter
     if name == "H":
         return (90, letter)
     return (_ORDER.index(name) if name in _ORDER else 40, letter)
