@@ -91,6 +91,57 @@ EXAONE = {
 BAICHUAN = shape("baichuan", 4096, 11008, 32, 32, 64000, architectures=["BaiChuanForCausalLM"])
 MINICPM = shape("minicpm", 2304, 5760, 40, 36, 122753, 36)
 
+INTERN_VIT = {
+    "model_type": "intern_vit_6b",
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "num_channels": 3,
+    "patch_size": 14,
+    "image_size": 448,
+    "qkv_bias": True,
+    "qk_normalization": False,
+    "norm_type": "layer_norm",
+}
+INTERN_VIT_6B = INTERN_VIT | {
+    "hidden_size": 3200,
+    "intermediate_size": 12800,
+    "num_hidden_layers": 45,
+    "num_attention_heads": 25,
+    "qkv_bias": False,
+    "qk_normalization": True,
+    "norm_type": "rms_norm",
+}
+INTERNVL = {
+    "model_type": "internvl_chat",
+    "architectures": ["InternVLChatModel"],
+    "downsample_ratio": 0.5,
+    "llm_config": internlm2(2048, 8192, 24, 16) | {"vocab_size": 92553, "architectures": ["InternLM2ForCausalLM"]},
+    "vision_config": INTERN_VIT,
+}
+INTERNVL_78B = INTERNVL | {
+    "llm_config": shape("qwen2", 8192, 29568, 80, 64, 151674, 8, architectures=["Qwen2ForCausalLM"]),
+    "vision_config": INTERN_VIT_6B,
+}
+SIGLIP = {
+    "model_type": "siglip",
+    "hidden_size": 1152,
+    "intermediate_size": 4304,
+    "num_hidden_layers": 27,
+    "num_attention_heads": 16,
+    "patch_size": 14,
+    "image_size": 980,
+}
+MINICPMV = shape(
+    *("minicpmv", 3584, 18944, 28, 28, 151666, 4),
+    architectures=["MiniCPMV"],
+    version=2.6,
+    query_num=64,
+    drop_vision_last_layer=False,
+    vision_config=SIGLIP,
+)
+
 PUBLISHED = [
     Published("Qwen/Qwen-1_8B", qwen(2048, 11008, 24, 16, 151936), 1_836_828_672),
     Published("Qwen/Qwen-7B", qwen(4096, 22016, 32, 32, 151936), 7_721_324_544),
@@ -111,6 +162,9 @@ PUBLISHED = [
     Published("zai-org/glm-4-9b-chat", glm(40, 151552), 9_399_951_360, 32),
     Published("deepseek-ai/deepseek-moe-16b-chat", DEEPSEEK, 16_375_728_128),
     Published("inclusionAI/Ling-lite", LING, 16_801_974_272),
+    Published("OpenGVLab/InternVL2-2B", INTERNVL, 2_205_754_368),
+    Published("OpenGVLab/InternVL2_5-78B", INTERNVL_78B, 78_408_318_336),
+    Published("openbmb/MiniCPM-V-2_6", MINICPMV, 8_099_175_152),
 ]
 
 
@@ -147,6 +201,20 @@ def test_only_the_chosen_experts_are_active() -> None:
     assert part(LING, "shared_experts") == 28 * 3 * 2048 * 2 * 1408
 
 
+def test_what_sees_is_counted_apart_from_what_speaks() -> None:
+    assert part(INTERNVL, "vision") == 304_012_288
+    assert part(INTERNVL, "projector") == 2 * 4096 + 4096 * 2048 + 2048 + 2048 * 2048 + 2048
+    assert part(INTERNVL, "head") == 92553 * 2048
+    assert cached(INTERNVL) == {"full": 24 * 2 * 8 * 128}
+    assert part(MINICPMV, "head") == 151666 * 3584
+    assert cached(MINICPMV) == {"full": 28 * 2 * 4 * 128}
+
+
+def test_patches_as_wide_as_the_text_need_no_projection_before_they_are_resampled() -> None:
+    wide = MINICPMV | {"vision_config": SIGLIP | {"hidden_size": 3584}}
+    assert part(MINICPMV, "projector") - part(wide, "projector") == 1152 * 3584
+
+
 def test_minicpm_is_tied_unless_its_file_says_otherwise() -> None:
     silent = {key: value for key, value in MINICPM.items() if key != "tie_word_embeddings"}
     assert total(silent) == 2_724_880_896
@@ -177,6 +245,15 @@ def test_a_key_that_a_qwen_file_lacks_is_missing(key: str) -> None:
         (glm(28, 65024, pre_seq_len=50), "pre_seq_len is set"),
         (glm(28, 65024, tie_word_embeddings=True), "tie_word_embeddings is on"),
         (glm(28, 65024, rmsnorm=False), "rmsnorm is off"),
+        (INTERNVL | {"downsample_ratio": True}, "downsample_ratio is True"),
+        (INTERNVL | {"downsample_ratio": 2}, "downsample_ratio is 2"),
+        (INTERNVL | {"use_llm_lora": 16}, "use_llm_lora is set"),
+        (INTERNVL | {"llm_config": {"model_type": "warp_drive"}}, "'warp_drive' is not known"),
+        (INTERNVL | {"llm_config": internlm2(64, 64, 1, 8) | {"bias": True}}, "internlm2: bias is True"),
+        (INTERNVL | {"vision_config": INTERN_VIT | {"norm_type": "batch"}}, "norm_type is 'batch'"),
+        (MINICPMV | {"version": "2.5"}, "version '2.5' is not 2.6"),
+        (MINICPMV | {"drop_vision_last_layer": True}, "drop_vision_last_layer is set"),
+        (MINICPMV | {"vision_config": []}, "vision_config is not an object"),
     ],
 )
 def test_what_no_total_vouches_for_is_refused(config: dict[str, Any], reason: str) -> None:

@@ -22,7 +22,28 @@ EXPERTS: Mapping[str, Any] = {
     "moe_intermediate_size": 16,
     "num_experts_per_tok": 2,
 }
+PATCHES: Mapping[str, Any] = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_channels": 3,
+    "image_size": 28,
+    "patch_size": 14,
+}
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
+    "internvl_chat": {
+        "downsample_ratio": 0.5,
+        "llm_config": {**GROUPED, "model_type": "internlm2"},
+        "vision_config": {
+            **PATCHES,
+            "model_type": "intern_vit_6b",
+            "norm_type": "layer_norm",
+            "qk_normalization": False,
+            "qkv_bias": True,
+        },
+    },
+    "minicpmv": {**GROUPED, "version": 2.6, "query_num": 4, "vision_config": PATCHES},
     "qwen": {**SIZES, "kv_channels": 16},
     "internlm": SIZES,
     "internlm2": GROUPED,
