@@ -130,12 +130,26 @@ def tune_qwen4(rng: random.Random, config: Config) -> None:
     maybe(rng, config, vision_config=[vision])
 
 
+def tune_frames(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, num_mel_bins=[16, 80], max_source_positions=[20, 1500])
+    if rng.random() < 0.3:
+        config["encoder_layers"] = config.pop("num_hidden_layers", 2)
+
+
+def tune_moss(rng: random.Random, config: Config) -> None:
+    audio, text = section(rng, "moss_transcribe_diarize_audio"), section(rng, rng.choice(["qwen3", "qwen2", "llama"]))
+    maybe(rng, text, 0.3, tie_word_embeddings=[True, False])
+    maybe(rng, config, 0.8, audio_config=[audio], text_config=[text], audio_merge_size=[1, 2, 3])
+
+
 TUNERS: dict[str, Tuner] = {
     "gemma4_text": tune_gemma4_text,
     "gemma4_unified_text": tune_text,
     "gemma4_vision": tune_tower,
     "gemma4_audio": tune_audio,
     "gemma3n": tune_gemma3n,
+    "moss_transcribe_diarize": tune_moss,
+    "moss_transcribe_diarize_audio": tune_frames,
     "qwen4_exp_text": tune_qwen4_text,
     "qwen4_exp": tune_qwen4,
     "gemma3n_audio": tune_conformer,

@@ -167,11 +167,13 @@ def embed_patches_directly(c: Config, p: Place) -> Iterable[Row]:
     yield from place.vector("pos_norm", width, "norm", True)
 
 
-def whole_model(model_type: str, prefix: str, *blocks: Block, example: str = "", about: str) -> Architecture:
+def whole_model(
+    model_type: str, prefix: str, *blocks: Block, family: str = "Gemma", example: str = "", about: str
+) -> Architecture:
     """Senses and text together; the whole says whether the head is tied."""
     return Architecture(
         model_type,
-        "Gemma",
+        family,
         At("", blocks),
         heads={
             f"{prefix}Model": Head(),
