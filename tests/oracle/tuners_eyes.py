@@ -182,6 +182,27 @@ def tune_omni_moe(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.85, text_config=[text], vision_config=[vision], audio_config=[audio])
 
 
+#: Rotations by kind of layer, without which Compass's text fails.
+COMPASS_ROPE: Config = {
+    "full_attention": {"rope_type": "default", "rope_theta": 1e4},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+}
+
+
+def tune_compass(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["cohere_compass_text"], ["cohere_compass_vision"])
+    config.setdefault("text_config", {})["rope_parameters"] = COMPASS_ROPE
+
+
+def tune_qwen3_kin(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([1, 2])
+    config.pop("num_attention_heads", None)
+    config |= {"depth": rng.randint(1, 3), "num_heads": heads, "hidden_size": 16 * heads, "patch_size": 8}
+    maybe(rng, config, out_hidden_size=[32], intermediate_size=[24, 40], num_position_embeddings=[16, 64])
+    maybe(rng, config, spatial_merge_size=[1, 2], temporal_patch_size=[1, 2], in_channels=[1, 3])
+    maybe(rng, config, deepstack_visual_indexes=[[], [0], [0, 1]])
+
+
 TUNERS: dict[str, Tuner] = {
     "granite_docling": tune_docling,
     "granite_docling_text": tune_docling_text,
@@ -202,12 +223,15 @@ TUNERS: dict[str, Tuner] = {
     "kosmos-2": tune_kosmos,
     "qwen2_5_omni_thinker": tune_omni,
     "qwen3_omni_moe_thinker": tune_omni_moe,
+    "cohere_compass": tune_compass,
+    "cohere_compass_vision": tune_qwen3_kin,
     "got_ocr2": tune_got,
     "pp_chart2table": tune_got,
     "ernie4_5_vl_moe": tune_ernie,
 }
 #: HunYuan-VL's text fails where head_dim is null, as it is declared.
 REQUIRED: dict[str, Config] = {
+    "cohere_compass": {"text_config": {"rope_parameters": COMPASS_ROPE}},
     "hunyuan_vl": {"text_config": {"head_dim": 128}},
     "hunyuan_vl_text": {"head_dim": 128},
 }
