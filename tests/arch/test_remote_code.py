@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.arch.ledgers import active, buffers, cached, part, total
+from zoo.arch import build_ledger
 from zoo.arch.config import MissingKeyError, UnsupportedError, load_specs
 from zoo.arch.registry import load_architectures
 
@@ -34,6 +35,11 @@ def shape(
     config = {"hidden_size": hidden, "intermediate_size": ffn, "num_hidden_layers": layers, "vocab_size": vocab}
     config |= {"model_type": model_type, "num_attention_heads": heads, "tie_word_embeddings": False}
     return config | ({} if kv_heads is None else {"num_key_value_heads": kv_heads}) | more
+
+
+def fixed_state(config: dict[str, Any]) -> int:
+    """Elements kept per sequence, whatever its length."""
+    return sum(state.fixed * state.repeats for state in build_ledger(config).states)
 
 
 def qwen(hidden: int, ffn: int, layers: int, heads: int, vocab: int, **more: Any) -> dict[str, Any]:
@@ -142,6 +148,34 @@ MINICPMV = shape(
     vision_config=SIGLIP,
 )
 
+GLA = {
+    "model_type": "gla",
+    "architectures": ["GLAForCausalLM"],
+    "hidden_size": 2048,
+    "hidden_ratio": 4,
+    "intermediate_size": None,
+    "num_hidden_layers": 24,
+    "num_heads": 4,
+    "expand_k": 0.5,
+    "expand_v": 1,
+    "tie_word_embeddings": False,
+    "vocab_size": 32000,
+}
+DELTA_NET = GLA | {
+    "model_type": "delta_net",
+    "architectures": ["DeltaNetForCausalLM"],
+    "num_heads": 16,
+    "expand_k": 1,
+    "use_beta": True,
+    "use_gate": False,
+    "use_output_norm": True,
+    "use_short_conv": True,
+    "conv_size": 4,
+}
+#: What the library lists of each layer of that GLA model, as [inputs, outputs].
+GLA_LISTED = [(2048, 1024)] * 2 + [(2048, 2048)] * 3 + [(2048, 16), (16, 1024), (2048, 11264), (5632, 2048)]
+GLA_TOTAL = 2 * 32000 * 2048 + 24 * (sum(i * o for i, o in GLA_LISTED) + 1024 + 512 + 2 * 2048) + 2048
+
 PUBLISHED = [
     Published("Qwen/Qwen-1_8B", qwen(2048, 11008, 24, 16, 151936), 1_836_828_672),
     Published("Qwen/Qwen-7B", qwen(4096, 22016, 32, 32, 151936), 7_721_324_544),
@@ -162,6 +196,8 @@ PUBLISHED = [
     Published("zai-org/glm-4-9b-chat", glm(40, 151552), 9_399_951_360, 32),
     Published("deepseek-ai/deepseek-moe-16b-chat", DEEPSEEK, 16_375_728_128),
     Published("inclusionAI/Ling-lite", LING, 16_801_974_272),
+    Published("fla-hub/gla-1.3B-100B", GLA, GLA_TOTAL),
+    Published("fla-hub/delta_net-1.3B-100B", DELTA_NET, 1_365_677_056),
     Published("OpenGVLab/InternVL2-2B", INTERNVL, 2_205_754_368),
     Published("OpenGVLab/InternVL2_5-78B", INTERNVL_78B, 78_408_318_336),
     Published("openbmb/MiniCPM-V-2_6", MINICPMV, 8_099_175_152),
@@ -215,6 +251,16 @@ def test_patches_as_wide_as_the_text_need_no_projection_before_they_are_resample
     assert part(MINICPMV, "projector") - part(wide, "projector") == 1152 * 3584
 
 
+def test_linear_attention_keeps_a_state_that_does_not_grow() -> None:
+    fixed = {model["model_type"]: fixed_state(model) for model in (GLA, DELTA_NET)}
+    assert fixed == {"gla": 24 * 4 * 256 * 512, "delta_net": 24 * (16 * 128 * 128 + 3 * 2048 * 3)}
+    assert cached(GLA) == cached(DELTA_NET) == {}
+
+
+def test_a_width_that_is_given_is_taken_before_one_that_is_worked_out() -> None:
+    assert total(GLA) - total(GLA | {"intermediate_size": 5000}) == 24 * 3 * 2048 * 632
+
+
 def test_minicpm_is_tied_unless_its_file_says_otherwise() -> None:
     silent = {key: value for key, value in MINICPM.items() if key != "tie_word_embeddings"}
     assert total(silent) == 2_724_880_896
@@ -245,6 +291,11 @@ def test_a_key_that_a_qwen_file_lacks_is_missing(key: str) -> None:
         (glm(28, 65024, pre_seq_len=50), "pre_seq_len is set"),
         (glm(28, 65024, tie_word_embeddings=True), "tie_word_embeddings is on"),
         (glm(28, 65024, rmsnorm=False), "rmsnorm is off"),
+        (GLA | {"use_short_conv": True}, "use_short_conv is set"),
+        (GLA | {"expand_k": "half"}, "expand_k is 'half'"),
+        (GLA | {"expand_v": 0.0005}, "gives 1, not a multiple of 4 heads"),
+        (DELTA_NET | {"use_gate": True}, "use_gate is set"),
+        (DELTA_NET | {"use_short_conv": False}, "use_short_conv is False"),
         (INTERNVL | {"downsample_ratio": True}, "downsample_ratio is True"),
         (INTERNVL | {"downsample_ratio": 2}, "downsample_ratio is 2"),
         (INTERNVL | {"use_llm_lora": 16}, "use_llm_lora is set"),

@@ -31,7 +31,19 @@ PATCHES: Mapping[str, Any] = {
     "image_size": 28,
     "patch_size": 14,
 }
+LINEAR: Mapping[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 3,
+    "num_heads": 4,
+    "expand_k": 0.5,
+    "expand_v": 1,
+    "vocab_size": 128,
+    "tie_word_embeddings": False,
+}
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
+    "gla": LINEAR,
+    "delta_net": {**LINEAR, "conv_size": 4},
     "internvl_chat": {
         "downsample_ratio": 0.5,
         "llm_config": {**GROUPED, "model_type": "internlm2"},
