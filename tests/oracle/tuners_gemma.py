@@ -18,6 +18,11 @@ INDEXER = {
     "indexer_budget": 64,
     "indexer_compress_ratio": 4,
 }
+EXPERTS = {"num_experts": 8, "top_k_experts": 2, "moe_intermediate_size": 1024}
+#: No automatic class leads to the text alone.
+TEXT_ALONE = {"architectures": ["DiffusionGemmaEncoderTextModel"]}
+REQUIRED["diffusion_gemma_text"] = EXPERTS | TEXT_ALONE
+REQUIRED["diffusion_gemma"] = {"text_config": EXPERTS}
 REQUIRED["qwen4_exp_text"] = INDEXER
 #: Asked for a causal language model, transformers takes the text alone.
 WHOLE = {"architectures": ["Qwen4ExpForConditionalGeneration"]}
@@ -142,12 +147,27 @@ def tune_moss(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.8, audio_config=[audio], text_config=[text], audio_merge_size=[1, 2, 3])
 
 
+def tune_diffusion_text(rng: random.Random, config: Config) -> None:
+    tune_text(rng, config)
+    config.pop("num_kv_shared_layers", None)
+    config |= TEXT_ALONE | {"num_experts": rng.choice([2, 4]), "moe_intermediate_size": rng.choice([16, 24])}
+    config["top_k_experts"] = rng.choice([1, 2])
+
+
+def tune_diffusion(rng: random.Random, config: Config) -> None:
+    config["text_config"] = section(rng, "diffusion_gemma_text")
+    maybe(rng, config["text_config"], 0.3, tie_word_embeddings=[True, False])
+    maybe(rng, config, vision_config=[section(rng, "gemma4_vision")])
+
+
 TUNERS: dict[str, Tuner] = {
     "gemma4_text": tune_gemma4_text,
     "gemma4_unified_text": tune_text,
     "gemma4_vision": tune_tower,
     "gemma4_audio": tune_audio,
     "gemma3n": tune_gemma3n,
+    "diffusion_gemma": tune_diffusion,
+    "diffusion_gemma_text": tune_diffusion_text,
     "moss_transcribe_diarize": tune_moss,
     "moss_transcribe_diarize_audio": tune_frames,
     "qwen4_exp_text": tune_qwen4_text,

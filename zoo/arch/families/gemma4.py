@@ -30,17 +30,12 @@ def read_kinds(c: Config) -> Sequence[str]:
     return kinds
 
 
-def count_kept(c: Config) -> int:
-    """How many layers, from the first on, have keys and values of their own."""
-    return kept_layers(c) if c.get("num_kv_shared_layers") is not None else int(c.layers)
-
-
 def refuse_layers(c: Config) -> str | None:
     """Sizes that the file lists per layer itself, and layers that find none of their kind to share with."""
     if "per_layer_config" in c.raw:
         return "per_layer_config is not followed"
     kinds = read_kinds(c)
-    if orphans := set(kinds) - set(kinds[: count_kept(c)]):
+    if orphans := set(kinds) - set(kinds[: c.kept]):
         return f"no layer keeps keys and values for those with {min(orphans)}"
     return None
 
@@ -60,7 +55,7 @@ def two_width_attention(c: Config, p: Place) -> Iterable[Row]:
     With ``attention_k_eq_v``, full attention takes its values from the key projection; normalised differently, both
     are cached. A layer that reads a lower layer's keys and values keeps nothing.
     """
-    bias, kinds, kept = c.flag("attention_bias"), read_kinds(c), count_kept(c)
+    bias, kinds, kept = c.flag("attention_bias"), read_kinds(c), c.kept
     both_ways = c.get("use_bidirectional_attention") == "all"
     for kind in dict.fromkeys(kinds):
         layers = [layer for layer in range(c.layers) if kinds[layer] == kind]
@@ -97,7 +92,7 @@ def read_window(c: Config) -> int:
 
 def layered_mlp(c: Config, p: Place) -> Iterable[Row]:
     """A gated MLP, with ``use_double_wide_mlp`` twice as wide in the layers that have no keys and values."""
-    kept = count_kept(c)
+    kept = c.kept
     wider = 2 if c.get("use_double_wide_mlp") is not None and c.flag("use_double_wide_mlp") else 1
     for layers, width in ((range(kept), c.ffn), (range(kept, c.layers), wider * c.ffn)):
         if layers:
@@ -132,6 +127,7 @@ TEXT_DIMS: dict[str, Dim] = {
     "head_dim": lambda c: c.whole("head_dim", least=1),
     "kv_heads": lambda c: c.whole("num_key_value_heads", least=1),
     "window": read_window,
+    "kept": kept_layers,  # how many layers, from the first on, have keys and values of their own
     "k_eq_v": lambda c: c.flag("attention_k_eq_v"),
     "global_kv": lambda c: c.flag("attention_k_eq_v"),
 }
