@@ -203,6 +203,18 @@ def tune_qwen3_kin(rng: random.Random, config: Config) -> None:
     maybe(rng, config, deepstack_visual_indexes=[[], [0], [0, 1]])
 
 
+def tune_inkling_tower(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, patch_size=[4, 8], posemb_grid_size=[4, 8], projection_hidden_dim=[24], num_channels=[1])
+    maybe(rng, config, intermediate_size=[None, 24], mlp_ratio=[2.0], spatial_merge_size=[1, 2])
+
+
+def tune_inkling(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["inkling2_text"], ["inkling2_vision"])
+    text = config.setdefault("text_config", section(rng, "inkling2_text"))
+    vision = config.setdefault("vision_config", {})
+    vision["text_hidden_size"] = text.setdefault("hidden_size", 64)
+
+
 TUNERS: dict[str, Tuner] = {
     "granite_docling": tune_docling,
     "granite_docling_text": tune_docling_text,
@@ -225,6 +237,8 @@ TUNERS: dict[str, Tuner] = {
     "qwen3_omni_moe_thinker": tune_omni_moe,
     "cohere_compass": tune_compass,
     "cohere_compass_vision": tune_qwen3_kin,
+    "inkling2": tune_inkling,
+    "inkling2_vision": tune_inkling_tower,
     "got_ocr2": tune_got,
     "pp_chart2table": tune_got,
     "ernie4_5_vl_moe": tune_ernie,
