@@ -141,6 +141,7 @@ REFUSED = [
     ({**PAIR, "decoder": {"model_type": "bert"}}, "without cross-attention"),
     ({**PAIR, "tie_encoder_decoder": True}, "tie_encoder_decoder"),
     ({"model_type": "t5gemma", "is_encoder_decoder": False}, "is_encoder_decoder is false"),
+    ({"model_type": "t5gemma", "architectures": ["T5GemmaEncoderModel"]}, "an encoder alone"),
     ({"model_type": "t5gemma2", "is_encoder_decoder": False}, "is_encoder_decoder is false"),
     ({"model_type": "t5gemma2", "decoder": {"hidden_size": 640}}, "different hidden sizes"),
     ({"model_type": "t5gemma2", "decoder": {"vocab_size": 640}}, "vocabularies of different sizes"),

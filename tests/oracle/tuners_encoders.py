@@ -212,6 +212,8 @@ def tune_t5gemma(rng: random.Random, config: Config) -> None:
         if rng.random() < 0.9:
             config[name] = stack
     maybe(rng, config, 0.5, vocab_size=[64, 97])
+    if rng.random() < 0.2:
+        config |= {"is_encoder_decoder": False, "architectures": ["T5GemmaEncoderModel"]}
 
 
 def tune_tapas(rng: random.Random, config: Config) -> None:

@@ -157,6 +157,18 @@ def entity_predictions(c: Config, p: Place) -> Iterable[Row]:
     yield below.tensor("bias", (count,), "head", "vector")
 
 
+def entity_labels(vectors: int, *, bias: bool) -> Block:
+    """A classifier of an entity, of two together, or of one with the words at its ends."""
+    return lambda c, p: p.linear("classifier", vectors * c.hidden, c.labels, "head", bias)
+
+
+#: All classes but those that label words or find an answer keep the pooler.
+LUKE_POOLED = (
+    *("Model", "ForMaskedLM", "ForSequenceClassification", "ForMultipleChoice"),
+    *("ForEntityClassification", "ForEntityPairClassification", "ForEntitySpanClassification"),
+)
+
+
 def rotary_table(c: Config, p: Place) -> Iterable[Row]:
     """Sines and cosines, stored and counted as parameters."""
     yield p.table("encoder.embed_positions", c.positions, c.head_dim, "position")
@@ -284,8 +296,11 @@ register(
             {
                 **TASKS,
                 "ForMaskedLM": (LUKE_LM, entity_predictions),
+                "ForEntityClassification": (entity_labels(1, bias=True),),
+                "ForEntityPairClassification": (entity_labels(2, bias=False),),
+                "ForEntitySpanClassification": (entity_labels(3, bias=True),),
             },
-            ("Model", "ForMaskedLM", "ForSequenceClassification", "ForMultipleChoice"),
+            LUKE_POOLED,
         ),
         example="studio-ousia/luke-base",
         about="RoBERTa that also reads entities, with a large table of them and queries of their own.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo.arch.attention import Attention
-from zoo.arch.config import Config
+from zoo.arch.config import Config, UnsupportedError
 from zoo.arch.families.gemma import alternate
 from zoo.arch.heads import Embedding
 from zoo.arch.layers import At, at, layer_types, stack
@@ -28,6 +28,11 @@ def read_encoder(c: Config) -> Config:
 
 def read_decoder(c: Config) -> Config:
     return c.section("decoder")
+
+
+def read_main(c: Config) -> Config:
+    """The section that says how large the model is: the decoder's, or that of an encoder alone."""
+    return read_decoder(c) if c.flag("is_encoder_decoder") else read_encoder(c)
 
 
 def cross_attention(c: Config, p: Place) -> Iterable[Row]:
@@ -77,8 +82,18 @@ DECODER = (
 )
 
 
+def lone_encoder(c: Config, p: Place) -> Iterable[Row]:
+    """The encoder of a config that says it is one alone."""
+    if c.flag("is_encoder_decoder"):
+        raise UnsupportedError(f"{c.model_type}: an encoder alone, though is_encoder_decoder is true")
+    for block in ENCODER:
+        yield from block(read_encoder(c), p.at("encoder"))
+
+
 def both_stacks(c: Config, p: Place) -> Iterable[Row]:
     """Each stack by its own section of the config."""
+    if reason := refuse_lone_encoder(c):
+        raise UnsupportedError(f"{c.model_type}: {reason}")
     for name, section, blocks in (("encoder", read_encoder(c), ENCODER), ("decoder", read_decoder(c), DECODER)):
         for block in blocks:
             yield from block(section, p.at(name))
@@ -106,15 +121,15 @@ register(
         At("", (both_stacks,)),
         heads={
             "T5GemmaModel": Head(),
+            "T5GemmaEncoderModel": Head(body=lone_encoder),
             "T5GemmaForConditionalGeneration": Head("model.", (predict_words,)),
             "T5GemmaForSequenceClassification": Head("model.", (score_labels,)),
             "T5GemmaForTokenClassification": Head("model.", (score_labels,)),
         },
         natural="T5GemmaForConditionalGeneration",
-        text=read_decoder,
+        text=read_main,
         embedding="decoder.embed_tokens.weight",
         example="google/t5gemma-2b-2b-prefixlm",
         about="Two Gemma 2 models, of one size or of two: an encoder that sees everything and a decoder that reads it.",
-        supported=refuse_lone_encoder,
     ),
 )
