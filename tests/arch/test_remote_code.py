@@ -172,9 +172,6 @@ DELTA_NET = GLA | {
     "use_short_conv": True,
     "conv_size": 4,
 }
-#: What the library lists of each layer of that GLA model, as [inputs, outputs].
-GLA_LISTED = [(2048, 1024)] * 2 + [(2048, 2048)] * 3 + [(2048, 16), (16, 1024), (2048, 11264), (5632, 2048)]
-GLA_TOTAL = 2 * 32000 * 2048 + 24 * (sum(i * o for i, o in GLA_LISTED) + 1024 + 512 + 2 * 2048) + 2048
 
 PUBLISHED = [
     Published("Qwen/Qwen-1_8B", qwen(2048, 11008, 24, 16, 151936), 1_836_828_672),
@@ -196,7 +193,7 @@ PUBLISHED = [
     Published("zai-org/glm-4-9b-chat", glm(40, 151552), 9_399_951_360, 32),
     Published("deepseek-ai/deepseek-moe-16b-chat", DEEPSEEK, 16_375_728_128),
     Published("inclusionAI/Ling-lite", LING, 16_801_974_272),
-    Published("fla-hub/gla-1.3B-100B", GLA, GLA_TOTAL),
+    Published("fla-hub/gla-1.3B-100B", GLA, 1_365_514_240),
     Published("fla-hub/delta_net-1.3B-100B", DELTA_NET, 1_365_677_056),
     Published("OpenGVLab/InternVL2-2B", INTERNVL, 2_205_754_368),
     Published("OpenGVLab/InternVL2_5-78B", INTERNVL_78B, 78_408_318_336),
