@@ -80,6 +80,16 @@ def test_the_products_of_a_selective_scan_are_a_third_of_its_updates() -> None:
     assert updates * run["tokens"] == 3 * run["flops"]["recurrent"]
 
 
+def test_a_head_of_differential_attention_reads_two_widths_of_values() -> None:
+    sizes = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "num_hidden_layers": 3}
+    (plain,) = build_ledger({"model_type": "llama", **sizes}).states
+    (differential,) = build_ledger({"model_type": "diffllama", **sizes}).states
+    assert 2 * differential.flops_per_pos == 2 * differential.decode_flops_per_pos == 3 * plain.flops_per_pos
+    assert differential._replace(flops_per_pos=0, decode_flops_per_pos=0) == plain._replace(
+        flops_per_pos=0, decode_flops_per_pos=0
+    )
+
+
 def test_every_kind_of_attention_is_measured() -> None:
     states = [s for run in RUNS for s in build_ledger(run["config"]).states]
     assert {s.kind for s in states} == {"full", "sliding", "chunked", "linear", "ssm", "conv", "cross"}

@@ -54,6 +54,7 @@ SMALL: tuple[dict[str, Any], ...] = (
     {"model_type": "qwen3_moe", **DENSE, "num_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 20},
     {"model_type": "gpt_oss", **DENSE, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8},
     {"model_type": "deepseek_v3", **DENSE, **LATENT},
+    {"model_type": "deepseek_v32", **DENSE, **LATENT, "index_n_heads": 3, "index_head_dim": 10, "index_topk": 64},
     {
         "model_type": "llama4_text",
         **DENSE,

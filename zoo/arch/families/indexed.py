@@ -61,7 +61,7 @@ def indexer(c: Config, p: Place) -> Iterable[Row]:
     yield from p.linear("wk", c.hidden, width, "attention")
     yield from layer_norm("k_norm", lambda c: width)(c, p)
     yield from p.linear("weights_proj", c.hidden, heads, "attention")
-    flops = 2 * heads * width
+    flops = 2 * heads * (width + 1)  # the scores of all heads are added up, each with a weight
     yield p.state(
         "full",
         per_token=width,

@@ -13,7 +13,7 @@ from zoo.arch.layers import at, named_kinds, when
 from zoo.arch.mlp import GatedMlp, Mlp
 from zoo.arch.norms import layer_norm, rms
 from zoo.arch.registry import Architecture, Head, register
-from zoo.arch.rows import Place, Row
+from zoo.arch.rows import Place, Row, State
 
 
 def first_of_four_full(c: Config) -> Sequence[str]:
@@ -30,6 +30,19 @@ def lambdas(c: Config, p: Place) -> Iterable[Row]:
     """What the second of two softmaxes is weighted with before it is taken from the first (arXiv:2410.05258)."""
     for name in ("lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2"):
         yield p.tensor(name, (c.head_dim,), "attention", "vector")
+
+
+def attend_twice(c: Config, p: Place) -> Iterable[Row]:
+    """Each head reads two halves of the values, side by side: 2 x heads x (key width + 2 value widths) a position.
+
+    (The class computes Q K^T again for the second half, which is not counted.)
+    """
+    flops = 2 * c.heads * (c.head_dim + 2 * c.v_head_dim)
+    for row in Attention(bias="attention_bias", extra=(lambdas,))(c, p):
+        if isinstance(row, State):
+            yield row._replace(flops_per_pos=flops, decode_flops_per_pos=flops)
+        else:
+            yield row
 
 
 def refuse_odd_kv_heads(c: Config) -> str | None:
@@ -124,7 +137,7 @@ register(
         "diffllama",
         "DiffLlama",
         "DiffLlama",
-        at("self_attn", Attention(bias="attention_bias", extra=(lambdas,))),
+        at("self_attn", attend_twice),
         at("mlp", GatedMlp()),
         *PRE_NORMS,
         heads=causal_heads("DiffLlama", questions="transformer."),
