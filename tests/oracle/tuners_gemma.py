@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.oracle.tuners_sparse import Config, Tuner, maybe
 from tests.oracle.tuners_vision import section
+from tests.oracle.tuners_vision import tune_tower as tune_square
 
 #: The tower by itself asks how many classes its head, which it then leaves out, would have.
 REQUIRED: dict[str, dict[str, Any]] = {"gemma3n_vision": {"num_classes": 2}}
@@ -19,8 +20,9 @@ INDEXER = {
     "indexer_compress_ratio": 4,
 }
 EXPERTS = {"num_experts": 8, "top_k_experts": 2, "moe_intermediate_size": 1024}
-#: No automatic class leads to the text alone.
+#: No automatic class leads to these parts alone.
 TEXT_ALONE = {"architectures": ["DiffusionGemmaEncoderTextModel"]}
+REQUIRED["git_vision_model"] = {"architectures": ["GitVisionModel"]}
 REQUIRED["diffusion_gemma_text"] = EXPERTS | TEXT_ALONE
 REQUIRED["diffusion_gemma"] = {"text_config": EXPERTS}
 REQUIRED["qwen4_exp_text"] = INDEXER
@@ -160,12 +162,24 @@ def tune_diffusion(rng: random.Random, config: Config) -> None:
     maybe(rng, config, vision_config=[section(rng, "gemma4_vision")])
 
 
+def tune_git_tower(rng: random.Random, config: Config) -> None:
+    tune_square(rng, config)
+    config |= REQUIRED["git_vision_model"]
+
+
+def tune_git(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.8, vision_config=[section(rng, "git_vision_model")])
+    maybe(rng, config, 0.5, num_image_with_embedding=[None, 1, 6])
+
+
 TUNERS: dict[str, Tuner] = {
     "gemma4_text": tune_gemma4_text,
     "gemma4_unified_text": tune_text,
     "gemma4_vision": tune_tower,
     "gemma4_audio": tune_audio,
     "gemma3n": tune_gemma3n,
+    "git": tune_git,
+    "git_vision_model": tune_git_tower,
     "diffusion_gemma": tune_diffusion,
     "diffusion_gemma_text": tune_diffusion_text,
     "moss_transcribe_diarize": tune_moss,
