@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle.vary import load_required
+from tests.oracle.check import build_heads
 from zoo.arch.config import UnsupportedError
 from zoo.arch.ledger import build_ledger, fingerprint_ledger
 from zoo.arch.registry import Architecture, find_architecture, load_architectures, register
@@ -69,11 +69,7 @@ def test_a_type_cannot_be_declared_twice() -> None:
 
 @pytest.mark.parametrize("architecture", load_architectures().values(), ids=lambda a: a.model_type)
 def test_every_row_belongs_to_a_part_and_is_named_once_per_layer(architecture: Architecture) -> None:
-    for head in architecture.heads:
-        ledger = build_ledger(
-            {"model_type": architecture.model_type, "architectures": [head]}
-            | dict(load_required().get(architecture.model_type, {}))
-        )
+    for ledger in build_heads(architecture.model_type):
         seen: set[tuple[str, int | None]] = set()
         for tensor in ledger.tensors:
             assert tensor.part in PARTS

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from tests.oracle.build import Patterns, fold
-from zoo.arch import build_ledger
-from zoo.arch.config import load_specs
+from tests.oracle.vary import load_required
+from zoo.arch import Ledger, build_ledger
+from zoo.arch.config import UnsupportedError, load_specs
 from zoo.arch.registry import Architecture, load_architectures
 
 
@@ -48,3 +50,18 @@ def differences(config: dict[str, Any], said: dict[str, Any]) -> list[str]:
         if expected.get(key, 0) != patterns.get(key, 0):
             found.append(f"{key[0]} {list(key[1])}: zoo {patterns.get(key, 0)} != transformers {expected.get(key, 0)}")
     return found
+
+
+def build_heads(model_type: str) -> list[Ledger]:
+    """The ledger of every class of the type on its defaults; a class that asks for other settings is left out.
+
+    The natural class is never left out: raises UnsupportedError when it cannot be built.
+    """
+    architecture = load_architectures()[model_type]
+    base = {"model_type": model_type, **load_required().get(model_type, {})}
+    ledgers = [build_ledger(base)]
+    for head in architecture.heads:
+        with suppress(UnsupportedError):
+            ledgers.append(build_ledger({**base, "architectures": [head]}))
+    assert len(ledgers) > len(architecture.heads) / 2
+    return ledgers

@@ -52,7 +52,7 @@ def sum_params(ledger: Ledger) -> Params:
         stored[tensor.part] += size
         active[tensor.part] += tensor.active
         biases += size if tensor.is_bias else 0
-        untied_head += size if tensor.part == "head" and tensor.shape[0] == vocab else 0
+        untied_head += size if tensor.part == "head" and tensor.shape[:1] == (vocab,) else 0
     total, used = sum(stored.values()), sum(active.values())
     lookups = stored["embedding"] + stored["position"]
     return Params(
@@ -185,7 +185,7 @@ class Flops:
 def count_pairs(state: State, tokens: int) -> int:
     """Query-key pairs of ``tokens`` queries: causal, windowed or chunked, or all with all in an encoder."""
     if not state.causal:
-        return tokens * tokens
+        return tokens * count_held(state, tokens)
     span = state.window
     if span is None or tokens <= span:
         return tokens * (tokens + 1) // 2
