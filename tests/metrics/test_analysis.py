@@ -78,6 +78,10 @@ def test_llama_8b_has_the_published_figures() -> None:
         "queries_per_kv": 4,
         "window": None,
         "layers": {"full": 32, "sliding": 0, "chunked": 0, "linear": 0, "ssm": 0, "conv": 0, "none": 0},
+        "qk_nope_head_dim": None,
+        "qk_rope_head_dim": None,
+        "kv_lora_rank": None,
+        "q_lora_rank": None,
     }
     assert document["shape"]["rope_theta"] == 500000.0
     assert document["warnings"] == []
@@ -208,3 +212,16 @@ def test_an_indexer_keeps_eight_bits_and_a_scale_whatever_the_cache_is_in() -> N
     assert zoo.analyze(config).kv_cache.bytes_per_token == 61 * (576 * 2 + per_layer) == 78324
     assert zoo.analyze(config, kv_dtype="fp8").kv_cache.bytes_per_token == 61 * (576 + per_layer)
     assert zoo.analyze(config).kv_cache.elements_per_token == 61 * (576 + 128)
+
+
+def test_latent_attention_names_its_widths() -> None:
+    attention = zoo.analyze({"model_type": "deepseek_v3"}).as_dict()["attention"]
+    widths = ("head_dim", "v_head_dim", "qk_nope_head_dim", "qk_rope_head_dim", "kv_lora_rank", "q_lora_rank")
+    assert [attention[key] for key in widths] == [192, 128, 128, 64, 512, 1536]
+    assert attention["kind"] == "mla"
+
+
+@pytest.mark.parametrize("model_type", ["llava", "mistral3", "gemma3"])
+def test_sizes_of_the_text_where_the_class_does_not_look_are_refused(model_type: str) -> None:
+    analysis = zoo.analyze({"model_type": model_type, "hidden_size": 64, "num_hidden_layers": 2})
+    assert "hidden_size is at the top" in (analysis.reason or "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.arch.rows import Tensor
 from zoo.metrics.dtypes import count_bytes
 from zoo.metrics.extras import list_extras
+from zoo.metrics.facts import LATENT_KEYS
 from zoo.metrics.scaling import HOFFMANN, TOKENS_PER_PARAMETER, training_flops
 from zoo.metrics.sums import Params
 
@@ -31,7 +32,7 @@ _SHAPE = (
     "position",
     "rope_theta",
 )
-_ATTENTION = ("kind", "heads", "kv_heads", "head_dim", "v_head_dim", "queries_per_kv", "window", "layers")
+_ATTENTION = ("kind", "heads", "kv_heads", "head_dim", "v_head_dim", "queries_per_kv", "window", "layers", *LATENT_KEYS)
 _EXPERTS = ("routed", "per_token", "shared", "layers")
 _PARAMS = (
     "total",

@@ -13,6 +13,8 @@ from zoo.arch.rows import State
 LAYER_KINDS = ("full", "sliding", "chunked", "linear", "ssm", "conv", "none")
 #: Beyond it a base of rotary frequencies is a slip (or infinity), not a base.
 MAX_THETA = 1e30
+#: Widths of latent attention: of a head's plain and rotary part, and ranks of the latents; null in others.
+LATENT_KEYS = ("qk_nope_head_dim", "qk_rope_head_dim", "kv_lora_rank", "q_lora_rank")
 _ATTENDING = ("full", "sliding", "chunked")
 
 
@@ -71,6 +73,7 @@ def attention_facts(ledger: Ledger) -> dict[str, Any]:
     c = ledger.text
     own = [s for s in ledger.states if s.stack not in ("vision", "audio")]
     attends = any(s.kind in _ATTENDING for s in own)
+    latent = LATENT_KEYS if any(s.latent for s in own) else ()
     heads = read_dim(c, "heads") if attends else None
     kv_heads = read_dim(c, "kv_heads") if attends else None
     kinds = layer_kinds(ledger)
@@ -83,6 +86,7 @@ def attention_facts(ledger: Ledger) -> dict[str, Any]:
         "queries_per_kv": heads // kv_heads if heads and kv_heads else None,
         "window": next((s.window for s in own if s.kind in ("sliding", "chunked")), None),
         "layers": {kind: kinds.count(kind) for kind in LAYER_KINDS},
+        **{key: c.get(key) if key in latent else None for key in LATENT_KEYS},
     }
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from zoo.arch.attention import Attention, CrossAttention, FusedAttention
 from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError
 from zoo.arch.families.bert import PREDICTIONS, PROJECTIONS, Dense
-from zoo.arch.families.llava import read_text
-from zoo.arch.families.llava_kin import find_supported, refuse_flat
+from zoo.arch.families.llava import read_text, refuse_flat
+from zoo.arch.families.llava_kin import find_supported
 from zoo.arch.families.vision import VISION_DIMS, Projector, Tower
 from zoo.arch.heads import Embedding, LabelHead
 from zoo.arch.layers import At, Flag, at, by_kind, stack, when

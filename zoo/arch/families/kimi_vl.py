@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, UnsupportedError, check_whole
-from zoo.arch.families.llava import TEXT, VISION, read_text, read_vision
-from zoo.arch.families.llava_kin import refuse_flat, seeing
+from zoo.arch.families.llava import TEXT, VISION, read_text, read_vision, refuse_flat
+from zoo.arch.families.llava_kin import seeing
 from zoo.arch.families.towers import read_pair, tower
 from zoo.arch.families.vision import Projector
 from zoo.arch.heads import LmHead

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from zoo.arch.attention import Attention
 from zoo.arch.config import MULTI_HEAD, Config, Dim, read_positive
-from zoo.arch.families.llava_kin import refuse_flat
+from zoo.arch.families.llava import refuse_flat
 from zoo.arch.families.vision import CLIP_VISION, PROJECTIONS, VISION_DIMS, Projector, Tower
 from zoo.arch.heads import Embedding, LmHead
 from zoo.arch.layers import At, at, stack

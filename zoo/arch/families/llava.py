@@ -64,6 +64,19 @@ TEXT = text_section()
 VISION = vision_section()
 LM_HEAD = LmHead(inner=read_text)
 
+
+#: Sizes of a text model, which a file that is older than the sections of its type keeps at the top.
+TEXT_SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+
+
+def refuse_flat(c: Config) -> str | None:
+    """The classes look for the text's sizes in its section alone, and would take their defaults instead."""
+    if c.raw.get("text_config") is None:
+        found = next((key for key in TEXT_SIZES if key in c.raw and key not in c.spec.defaults), None)
+        return found and f"{found} is at the top, where the class does not look, and there is no text_config"
+    return None
+
+
 register(
     Architecture(
         "llava",
@@ -75,6 +88,7 @@ register(
         },
         natural="LlavaForConditionalGeneration",
         text=read_text,
+        supported=refuse_flat,
         embedding=EMBEDDING,
         example="llava-hf/llava-1.5-7b-hf",
         about="Patches of an image pass a vision tower and two matrices, and stand among the tokens of a text model.",
@@ -86,6 +100,7 @@ register(
         heads={"Mistral3Model": Head(), "Mistral3ForConditionalGeneration": Head("model.", (LM_HEAD,))},
         natural="Mistral3ForConditionalGeneration",
         text=read_text,
+        supported=refuse_flat,
         embedding=EMBEDDING,
         example="mistralai/Mistral-Small-3.1-24B-Instruct-2503",
         about="Mistral behind Pixtral's tower, four patches merged into one; tied unless the config says otherwise.",
@@ -101,6 +116,7 @@ register(
         },
         natural="Gemma3ForConditionalGeneration",
         text=read_text,
+        supported=refuse_flat,
         embedding=EMBEDDING,
         example="google/gemma-3-4b-it",
         about="Gemma 3 behind a SigLIP tower, every image pooled to 256 positions.",

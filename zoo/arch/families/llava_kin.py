@@ -13,6 +13,7 @@ from zoo.arch.families.llava import (
     merge_patches,
     read_text,
     read_vision,
+    refuse_flat,
     two_layers,
 )
 from zoo.arch.families.vision import Projector
@@ -25,18 +26,6 @@ from zoo.arch.rows import Block, Place, Row
 def is_tied_whole(c: Config) -> bool:
     """Tied where the whole says so, whatever its text says."""
     return bool(c.tied)
-
-
-#: Sizes of a text model, which a file that is older than the sections of its type keeps at the top.
-TEXT_SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-
-
-def refuse_flat(c: Config) -> str | None:
-    """The classes look for the text's sizes in its section alone, and would take their defaults instead."""
-    if c.raw.get("text_config") is None:
-        found = next((key for key in TEXT_SIZES if key in c.raw and key not in c.spec.defaults), None)
-        return found and f"{found} is at the top, where the class does not look, and there is no text_config"
-    return None
 
 
 def find_supported(inner: Config) -> Architecture:

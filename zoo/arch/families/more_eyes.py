@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, Dim, UnsupportedError, check_whole
-from zoo.arch.families.llava import TEXT, VISION, is_tied_anywhere, read_text, read_vision
-from zoo.arch.families.llava_kin import find_supported, refuse_flat, seeing
+from zoo.arch.families.llava import TEXT, VISION, is_tied_anywhere, read_text, read_vision, refuse_flat
+from zoo.arch.families.llava_kin import find_supported, seeing
 from zoo.arch.families.qwen_vl import TOWER_2_5
 from zoo.arch.families.towers import tower
 from zoo.arch.families.vision import ENCODER, PROJECTIONS, VISION_DIMS, Patches, Positions, Projector, Tower

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from zoo.arch.attention import Attention
 from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, check_whole
 from zoo.arch.families.llama import PRE_NORMS
-from zoo.arch.families.llava_kin import refuse_flat, seeing
+from zoo.arch.families.llava import refuse_flat
+from zoo.arch.families.llava_kin import seeing
 from zoo.arch.families.towers import scale_residuals
 from zoo.arch.families.vision import PROJECTIONS, VISION_DIMS, Patches, Positions, Projector, Tower
 from zoo.arch.heads import Embedding
