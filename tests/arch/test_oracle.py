@@ -40,5 +40,5 @@ def test_every_class_is_recorded(model_type: str) -> None:
     recorded = {entry["said"]["class"] for entry in RECORDS[model_type]}
     heads = load_architectures()[model_type].heads
     # A class that has a second name is recorded under the one that transformers gives it.
-    by_head = {name: {other for other, same in heads.items() if same is head} for name, head in heads.items()}
+    by_head = {name: {other for other, same in heads.items() if same == head} for name, head in heads.items()}
     assert [name for name, names in by_head.items() if not names & recorded] == []

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.oracle.check import built_by_transformers, differences
-from tests.oracle.vary import load_required, vary
+from tests.oracle.vary import vary
 
 INSTALLED = find_spec("torch") is not None and find_spec("transformers") is not None
 
@@ -22,15 +22,18 @@ if INSTALLED:
     def test_fresh_configs_are_counted_as_transformers_builds_them(model_type: str) -> None:
         from tests.oracle.build import describe
 
-        built = 0
+        built, lacking = 0, False
         for seed in range(12):
-            config = {"model_type": model_type, **load_required().get(model_type, {})} | vary(model_type, seed)
+            config = vary(model_type, seed)
             try:
                 said = describe(config)
+            except ImportError:
+                lacking = True  # a tower of timm's, where timm is not installed
+                break
             except Exception:
                 continue  # transformers refuses some of what chance makes up
             assert differences(config, said) == [], config
             built += 1
             if built == 3:
                 break
-        assert built > 0
+        assert built > 0 or lacking

@@ -100,6 +100,12 @@ def tune_glm_vl(rng: random.Random, config: Config) -> None:
     nest(rng, config, [f"{name}_text" for name in kinds], [f"{name}_vision" for name in kinds])
 
 
+def tune_glm_text(rng: random.Random, config: Config) -> None:
+    """Heads always share the width out evenly: a file that says one and not the other keeps the type's own."""
+    if "hidden_size" not in config:
+        config.pop("num_attention_heads", None)
+
+
 def tune_glm_moe_text(rng: random.Random, config: Config) -> None:
     config |= {"num_experts_per_tok": rng.choice([1, 2]), "n_group": 1, "topk_group": 1}
     config |= {rng.choice(["n_routed_experts", "num_local_experts"]): rng.choice([4, 6])}
@@ -316,6 +322,7 @@ TUNERS: dict[str, Tuner] = {
     "glm4v_moe_vision": tune_glm_tower,
     "glm_ocr_vision": tune_glm_tower,
     "glm4v_moe_text": tune_glm_moe_text,
+    "glm4v_text": tune_glm_text,
     "kimi_k25": tune_kimi_vl,
     "kimi_k25_vision": tune_kimi_tower,
     "fuyu": tune_fuyu,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, UnsupportedError, check_whole
 from zoo.arch.families.llava import TEXT, VISION, read_text, read_vision, refuse_flat
-from zoo.arch.families.llava_kin import seeing
+from zoo.arch.families.llava_kin import is_tied_whole, seeing
 from zoo.arch.families.towers import read_pair, tower
 from zoo.arch.families.vision import Projector
 from zoo.arch.heads import LmHead
@@ -82,7 +82,7 @@ register(
     seeing(
         *("kimi_k25", "Kimi", "Kimi_K25", VISION, TEXT, at("mm_projector", Projector((project,)))),
         # The name that the model's own files give to the same tensors, which transformers renames as it loads them.
-        heads={"KimiK25ForConditionalGeneration": Head("model.", (LmHead(inner=read_text),))},
+        heads={"KimiK25ForConditionalGeneration": Head("model.", (LmHead(inner=read_text, tie_of=is_tied_whole),))},
         supported=refuse_other_tower,
         example="moonshotai/Kimi-K2.5",
         about="Kimi K2 behind a tower for images and video; four patches become one position.",
