@@ -116,7 +116,7 @@ def test_a_quantised_config_without_a_dtype_computes_in_the_dtype_of_its_kernels
     config = {"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}}
     document = zoo.analyze(config).as_dict()
     assert document["kv_cache"]["bytes_per_token"] == 36 * 2 * 8 * 64 * 2
-    assert "bfloat16, in which the kernels of mxfp4 compute" in document["warnings"][0]
+    assert "bfloat16, in which the kernels of its quantisation compute" in document["warnings"][0]
 
 
 def test_sizes_that_the_config_leaves_to_the_defaults_of_its_type_are_named() -> None:

@@ -11,15 +11,13 @@ from zoo.arch.ledger import Ledger, build_ledger, fingerprint_ledger
 from zoo.metrics.dtypes import name_dtype, require_dtype
 from zoo.metrics.facts import attention_facts, expert_facts, shape_facts
 from zoo.metrics.packing import Packing, pack_weights
+from zoo.metrics.packing_methods import find_usual_dtype
 from zoo.metrics.sums import Cache, Flops, Params, sum_cache, sum_flops, sum_params
 
 #: Contexts at which cache and FLOPs are given unless others are asked for, in tokens.
 CONTEXTS = (1024, 8192, 32768, 131072)
 #: Version of the numbers: raised when a change makes earlier ones stale, so that databases recompute.
 LEDGER_VERSION = 1
-#: What quantised layers compute in where the config declares nothing: transformers' quantizers (``update_dtype`` of
-#: AWQ and FBGEMM), and for MXFP4 the one activation type that vLLM's and OpenAI's kernels take.
-KERNEL_DTYPES = {"mxfp4": "bfloat16", "fbgemm_fp8": "bfloat16", "awq": "float16"}
 #: Sums beyond this do not fit the integers of a database, and no model comes near.
 LARGEST = (1 << 63) - 1
 
@@ -130,11 +128,9 @@ def read_dtype(config: Mapping[str, Any], ledger: Ledger) -> tuple[str | None, l
             if isinstance(said, str) and said != "auto":
                 name = name_dtype(said)
                 return name, [] if name else [f"{key} is {said!r:.40}, which is not known: no sizes in bytes"]
-    quantization = config.get("quantization_config")
-    method = quantization.get("quant_method") if isinstance(quantization, Mapping) else None
-    if isinstance(method, str) and method in KERNEL_DTYPES:
-        dtype = KERNEL_DTYPES[method]
-        return dtype, [f"the config declares no dtype: {dtype}, in which the kernels of {method} compute"]
+    usual = find_usual_dtype(config)
+    if usual is not None:
+        return usual, [f"the config declares no dtype: {usual}, in which the kernels of its quantisation compute"]
     return "float32", ["the config declares no dtype: float32 is assumed, the default of PyTorch"]
 
 
