@@ -1,0 +1,85 @@
+"""Last words on random configs of models that hear speech: conformers, tokenizers of sound, and what reads them."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.oracle.tuners_sparse import maybe
+from tests.oracle.tuners_vision import section
+
+Config = dict[str, Any]
+Tuner = Callable[[random.Random, Config], None]
+
+
+def tune_q_former(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([2, 4])
+    config |= {"hidden_size": 8 * heads, "num_attention_heads": heads}
+    maybe(rng, config, cross_attention_frequency=[1, 2, 3], encoder_hidden_size=[16, 48], intermediate_size=[24])
+
+
+def tune_granite_encoder(rng: random.Random) -> Config:
+    """A small conformer, its sizes under either of their names."""
+    heads = rng.choice([2, 4])
+    config: Config = {"hidden_dim": 16 * heads, "num_heads": heads}
+    maybe(rng, config, num_layers=[1, 2, 3], input_dim=[24, 80])
+    for name, other in (("hidden_dim", "hidden_size"), ("num_heads", "num_attention_heads")):
+        if rng.random() < 0.3:
+            config[other] = config.pop(name)
+    maybe(rng, config, feedforward_mult=[2, 3], output_dim=[20, 42], conv_kernel_size=[7, 15], max_pos_emb=[256])
+    maybe(rng, config, 0.4, dim_head=[8, None], context_size=[100, 200], conv_expansion_factor=[1, 3])
+    return config
+
+
+def tune_granite_speech(rng: random.Random, config: Config) -> None:
+    encoder = tune_granite_encoder(rng)
+    former = section(rng, "blip_2_qformer")
+    if config["model_type"].endswith("plus") and rng.random() < 0.6:
+        listed = rng.choice([[], [0], [0, 1], [1]])
+        encoder |= {"cat_hidden_layers": listed, "num_layers": rng.choice([2, 3])}
+        width = encoder["hidden_dim"] if "hidden_dim" in encoder else encoder["hidden_size"]
+        former["encoder_hidden_size"] = width * (1 + len(listed))
+        config |= {"encoder_config": encoder, "projector_config": former}
+    else:
+        maybe(rng, config, 0.85, encoder_config=[encoder], projector_config=[former])
+    if rng.random() < 0.3:
+        encoder["model_type"] = rng.choice(["granite_speech_encoder", "another"])
+        former.pop("model_type")
+    maybe(rng, config, 0.9, text_config=[section(rng, rng.choice(["granite", "granite", "llama", "qwen2"]))])
+    if "text_config" in config and config["text_config"]["model_type"] == "granite" and rng.random() < 0.4:
+        del config["text_config"]["model_type"]
+    maybe(rng, config, 0.4, downsample_rate=[3, 5, 16], window_size=[12, 15], tie_word_embeddings=[True, False])
+
+
+def tune_waveform(rng: random.Random, config: Config) -> None:
+    stages = rng.randint(1, 4)
+    config |= {"downsampling_ratios": rng.choices([2, 4, 5, 8], k=stages)}
+    config |= {"depths": rng.choices([1, 2, 3], k=stages + 1), "num_filters": rng.choice([4, 8])}
+    maybe(rng, config, channels=[1, 2], kernel_size=[5, 7], ffn_expansion=[2, 4], hidden_size=[16, 24])
+
+
+def tune_vibevoice(rng: random.Random, config: Config) -> None:
+    for name in ("acoustic", "semantic"):
+        if rng.random() < 0.85:
+            config[f"{name}_tokenizer_encoder_config"] = section(rng, "vibevoice_acoustic_tokenizer_encoder")
+    ratios = config.get("acoustic_tokenizer_encoder_config", {}).get("downsampling_ratios")
+    if ratios:
+        config["acoustic_tokenizer_chunk_size"] = 10 * math.prod(ratios)
+    maybe(rng, config, 0.9, text_config=[section(rng, rng.choice(["qwen2", "qwen2", "llama", "gpt2"]))])
+    declared = {"text_config": "qwen2", "semantic_tokenizer_encoder_config": "vibevoice_acoustic_tokenizer_encoder"}
+    for key, model_type in declared.items():
+        if key in config and config[key]["model_type"] == model_type and rng.random() < 0.4:
+            del config[key]["model_type"]
+    maybe(rng, config, 0.3, tie_word_embeddings=[True, False])
+
+
+TUNERS: dict[str, Tuner] = {
+    "vibevoice_acoustic_tokenizer_encoder": tune_waveform,
+    "vibevoice_asr": tune_vibevoice,
+    "blip_2_qformer": tune_q_former,
+    "granite_speech": tune_granite_speech,
+    "granite_speech_plus": tune_granite_speech,
+}
+REQUIRED: dict[str, Config] = {}
