@@ -1,0 +1,111 @@
+"""Last words on random configs of an encoder and a decoder of different kinds: pages, images and proteins to text."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.oracle.tuners_sparse import maybe
+
+Config = dict[str, Any]
+Tuner = Callable[[random.Random, Config], None]
+
+
+def drop_some(rng: random.Random, config: Config, chance: float = 0.15) -> None:
+    """Now and then a section, or a key of one, is not in the file."""
+    for key in [key for key, value in config.items() if isinstance(value, dict)]:
+        if rng.random() < chance:
+            config[key] = None
+            if rng.random() < 0.5:
+                del config[key]
+
+
+def tune_pix2struct(rng: random.Random, config: Config) -> None:
+    heads, width = rng.choice([2, 4]), rng.choice([8, 16])
+    text: Config = {"hidden_size": heads * width, "d_kv": width}
+    text[rng.choice(["num_heads", "num_attention_heads", "decoder_attention_heads"])] = heads
+    if rng.random() < 0.8:
+        text[rng.choice(["num_layers", "num_hidden_layers", "decoder_layers"])] = rng.randint(1, 4)
+    maybe(rng, text, d_ff=[24, 48], vocab_size=[64, 97], relative_attention_num_buckets=[8, 16])
+    maybe(rng, text, 0.4, tie_word_embeddings=[True, False], model_type=["pix2struct_text_model", "bert"])
+    vision: Config = {"num_attention_heads": rng.choice([2, 3])}
+    maybe(rng, vision, hidden_size=[heads * width], d_kv=[8, 12], d_ff=[24, 48], num_hidden_layers=[1, 3])
+    maybe(rng, vision, patch_embed_hidden_size=[24, 48], seq_len=[32, 40])
+    config |= {"text_config": text, "vision_config": vision}
+    maybe(rng, config, 0.5, tie_word_embeddings=[True, False], is_vqa=[True])
+    drop_some(rng, config)
+
+
+def tune_kosmos_page(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([2, 4])
+    text: Config = {rng.choice(["attention_heads", "num_attention_heads"]): heads}
+    text[rng.choice(["embed_dim", "hidden_size"])] = heads * rng.choice([8, 16])
+    if rng.random() < 0.8:
+        text[rng.choice(["layers", "num_hidden_layers"])] = rng.randint(1, 4)
+    maybe(rng, text, ffn_dim=[24, 48], vocab_size=[64, 97], max_position_embeddings=[32])
+    maybe(rng, text, 0.4, tie_word_embeddings=[True, False])
+    vision: Config = {"num_attention_heads": rng.choice([2, 3]), "head_dim": rng.choice([8, 12])}
+    maybe(rng, vision, hidden_size=[32, 40], intermediate_size=[24, 48], num_hidden_layers=[1, 3])
+    maybe(rng, vision, patch_embed_hidden_size=[24, 48], max_num_patches=[32, 40])
+    config |= {"text_config": text, "vision_config": vision}
+    maybe(rng, config, 0.5, latent_query_num=[4, 8], tie_word_embeddings=[True, False])
+    drop_some(rng, config)
+    maybe(rng, config, 0.3, architectures=[["Kosmos2_5Model"]])
+
+
+def tune_vit(rng: random.Random, config: Config) -> None:
+    patch = rng.choice([4, 7])
+    config |= {"patch_size": patch, "image_size": patch * rng.choice([2, 3])}
+    maybe(rng, config, 0.3, image_size=[[28, 56]], num_channels=[1], pooler_output_size=[24], head_dim=[8])
+    config |= rng.choice([{}, {"num_labels": 3}, {"id2label": {}}, {"id2label": {"0": "a", "1": "b", "2": "c"}}])
+    maybe(rng, config, 0.2, patch_size=[[7, 14]], encoder_stride=[4])
+    prefix = {"vit": "ViT", "deit": "DeiT"}[config["model_type"]]
+    if rng.random() < 0.3:
+        config["architectures"] = [rng.choice([f"{prefix}ForImageClassification", f"{prefix}ForMaskedImageModeling"])]
+
+
+def tune_beit(rng: random.Random, config: Config) -> None:
+    config |= {"patch_size": 7, "image_size": rng.choice([14, 21, [28, 14]]), "add_fpn": False}
+    maybe(rng, config, 0.3, layer_scale_init_value=[0.0, 1e-5], num_labels=[3], num_channels=[1], head_dim=[8])
+    maybe(rng, config, 0.4, pool_scales=[[1, 2]], auxiliary_channels=[8], auxiliary_num_convs=[0, 3])
+    maybe(rng, config, 0.3, auxiliary_concat_input=[True])
+    if rng.random() < 0.5:
+        config |= {"num_hidden_layers": 5, rng.choice(["out_indices", "segmentation_indices"]): [1, 2, 3, 5]}
+        config |= {"add_fpn": rng.random() < 0.5}
+        config["architectures"] = [rng.choice(["BeitForSemanticSegmentation", "BeitBackbone"])]
+    elif rng.random() < 0.5:
+        config["architectures"] = [f"BeitFor{rng.choice(['ImageClassification', 'MaskedImageModeling'])}"]
+
+
+def tune_swin(rng: random.Random, config: Config) -> None:
+    stages, head = rng.randint(1, 4), rng.choice([4, 8])
+    for key in ("num_attention_heads", "num_heads", "num_layers"):
+        config.pop(key, None)
+    heads = [2 << stage for stage in range(stages)]
+    config |= {"embed_dim": 2 * head, "depths": [rng.randint(1, 3) for _ in heads], "patch_size": rng.choice([2, 4])}
+    config[rng.choice(["num_heads", "num_attention_heads"])] = heads
+    maybe(rng, config, image_size=[32, 64, [64, 32]], window_size=[2, 4, 7], mlp_ratio=[2.0, 4.0, 1.3])
+    maybe(rng, config, 0.3, num_channels=[1], hidden_size=[16 << stages], encoder_stride=[4], num_layers=[stages])
+    config |= rng.choice([{}, {}, {"num_labels": 3}, {"id2label": {}}])
+    if config["model_type"] == "swin":
+        maybe(rng, config, 0.2, out_features=[["stem", f"stage{stages}"]])
+        if "out_features" not in config:
+            maybe(rng, config, 0.2, out_indices=[[0, stages], [stages]])
+        names = ["ForImageClassification", "ForMaskedImageModeling", "Backbone"]
+        maybe(rng, config, 0.4, architectures=[[f"Swin{name}"] for name in names])
+    else:
+        maybe(rng, config, 0.2, architectures=[["DonutSwinForImageClassification"]])
+
+
+TUNERS: dict[str, Tuner] = {
+    "vit": tune_vit,
+    "deit": tune_vit,
+    "beit": tune_beit,
+    "swin": tune_swin,
+    "donut-swin": tune_swin,
+    "pix2struct": tune_pix2struct,
+    "kosmos-2.5": tune_kosmos_page,
+}
+
+REQUIRED: dict[str, Config] = {}
