@@ -155,14 +155,20 @@ BLIP_2_FORMER = At("qformer", (layer_norm("layernorm"), q_former(reads="use_qfor
 INSTRUCT_FORMER = At("qformer", (WORDS, q_former(reads=True)))
 
 
+def attend_queries(former: At, c: Config, p: Place) -> Iterable[Row]:
+    """The learned queries and the Q-Former."""
+    inner = c.section("qformer_config", QFORMER_DIMS)
+    yield p.tensor("query_tokens", (1, c.whole("num_query_tokens", least=1), inner.hidden), "projector", "lookup")
+    yield from former(inner, p)
+
+
 def bridge(former: At) -> Projector:
     """Queries, Q-Former, and a matrix into the width of the text."""
 
     def rows(c: Config, p: Place) -> Iterable[Row]:
-        inner = c.section("qformer_config", QFORMER_DIMS)
-        yield p.tensor("query_tokens", (1, c.whole("num_query_tokens", least=1), inner.hidden), "projector", "lookup")
-        yield from former(inner, p)
-        yield from p.linear("language_projection", inner.hidden, read_text(c).hidden, "projector", True)
+        yield from attend_queries(former, c, p)
+        hidden = c.section("qformer_config", QFORMER_DIMS).hidden
+        yield from p.linear("language_projection", hidden, read_text(c).hidden, "projector", True)
 
     return Projector((rows,))
 
@@ -187,7 +193,56 @@ def speak_bare(c: Config, p: Place) -> Iterable[Row]:
     return find_supported(inner).body(inner, p.at("language_model"))
 
 
-def blip_2(model_type: str, prefix: str, former: At, example: str, about: str, *, bare: bool) -> Architecture:
+def query(c: Config, p: Place) -> Iterable[Row]:
+    return attend_queries(BLIP_2_FORMER, c, p)
+
+
+def word_embeddings(c: Config, p: Place) -> Iterable[Row]:
+    """What the Q-Former reads where there is no language model."""
+    tables = (Embedding("word_embeddings"), Embedding("position_embeddings", "positions", part="position"))
+    return At("embeddings", tables)(c.section("qformer_config", QFORMER_DIMS), p)
+
+
+def project_into_one(*names: str) -> Block:
+    """What stands for an image, and what stands for a text, side by side in one space."""
+
+    def rows(c: Config, p: Place) -> Iterable[Row]:
+        hidden, width = c.section("qformer_config", QFORMER_DIMS).hidden, c.whole("image_text_hidden_size", least=1)
+        for name in names:
+            yield from p.linear(name, hidden, width, "projector", True)
+
+    return rows
+
+
+def match_image(c: Config, p: Place) -> Iterable[Row]:
+    return LabelHead("itm_head", bias=True, outputs=2)(c.section("qformer_config", QFORMER_DIMS), p)
+
+
+BLIP_2_SIGHT = blip_tower("qkv_bias")
+BLIP_2_QUERY = Projector((query,))
+#: The classes that BLIP-2 has besides: image and text compared, with no language model.
+BLIP_2_RETRIEVAL: dict[str, Head] = {
+    "Blip2TextModelWithProjection": Head(
+        body=At("", (BLIP_2_QUERY, word_embeddings, project_into_one("text_projection")))
+    ),
+    "Blip2VisionModelWithProjection": Head(
+        body=At("", (BLIP_2_SIGHT, BLIP_2_QUERY, project_into_one("vision_projection")))
+    ),
+    "Blip2ForImageTextRetrieval": Head(
+        body=At(
+            "",
+            (
+                *(BLIP_2_SIGHT, BLIP_2_QUERY, word_embeddings),
+                *(project_into_one("vision_projection", "text_projection"), match_image),
+            ),
+        )
+    ),
+}
+
+
+def blip_2(
+    model_type: str, prefix: str, former: At, example: str, about: str, *, bare: bool, **more: Head
+) -> Architecture:
     """``bare``: whether the class without a task has the text model without its head."""
     seeing = (blip_tower("qkv_bias"), bridge(former))
     whole = At("", (*seeing, speak))
@@ -196,7 +251,7 @@ def blip_2(model_type: str, prefix: str, former: At, example: str, about: str, *
         model_type,
         "BLIP",
         whole,
-        heads={f"{prefix}Model": model, f"{prefix}ForConditionalGeneration": Head()},
+        heads={f"{prefix}Model": model, f"{prefix}ForConditionalGeneration": Head(), **more},
         natural=f"{prefix}ForConditionalGeneration",
         text=read_text,
         norm="layernorm",
@@ -232,6 +287,7 @@ register(
         "Salesforce/blip2-opt-2.7b",
         "OPT or Flan-T5 behind a vision transformer; a Q-Former makes 32 positions of an image.",
         bare=False,
+        **BLIP_2_RETRIEVAL,
     ),
     blip_2(
         "instructblip",

@@ -14,7 +14,6 @@ from zoo.arch.norms import rms
 from zoo.arch.registry import Architecture, Head, register
 from zoo.arch.rows import Place, Row, State
 
-DECODER = text_section(name="decoder")
 ENCODER = text_section(name="encoder.language_model")
 
 
@@ -34,15 +33,25 @@ def encode(c: Config, p: Place) -> Iterable[Row]:
 
 def decode(c: Config, p: Place) -> Iterable[Row]:
     """The language model over a block of text, every token of which sees all others, and all of the prompt."""
-    for row in DECODER(c, p):
+    for row in text_section(name="")(c, p):
         yield row._replace(causal=False) if isinstance(row, State) else row
 
 
 def condition(c: Config, p: Place) -> Iterable[Row]:
     """What the last step said of the block, through an MLP of its own."""
-    text, below = read_text(c), p.at("decoder").at("self_conditioning")
+    text, below = read_text(c), p.at("self_conditioning")
     yield from rms("pre_norm")(text, below)
     yield from GatedMlp()(text, below)
+
+
+ENCODER_ALONE = At(
+    "",
+    (
+        text_section(),
+        vision_section(),
+        sense_projection("vision_config", "embed_vision", "vision"),
+    ),
+)
 
 
 register(
@@ -67,12 +76,13 @@ register(
                 encode,
                 at("encoder", vision_section()),
                 sense_projection("vision_config", "encoder.embed_vision", "vision"),
-                decode,
-                condition,
+                at("decoder", decode, condition),
             ),
         ),
         heads={
             "DiffusionGemmaModel": Head(),
+            "DiffusionGemmaEncoderModel": Head(body=ENCODER_ALONE),
+            "DiffusionGemmaDecoderModel": Head(body=At("", (decode, condition))),
             "DiffusionGemmaForBlockDiffusion": Head("model.", (LmHead(inner=read_text),)),
         },
         natural="DiffusionGemmaForBlockDiffusion",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, UnsupportedError, check_whole
@@ -135,6 +136,7 @@ register(
                 "", (LmHead("language_model.lm_head", inner=read_text, tie_of=is_tied),)
             ),
             "Llama4TextModel": Head(body=TEXT),
+            "Llama4VisionModel": Head(body=replace(TOWER, name="")),
             "Llama4ForCausalLM": Head("model.", (LmHead(inner=read_text, tie_of=is_tied),), TEXT, EMBEDDING),
         },
         natural="Llama4ForConditionalGeneration",

@@ -116,8 +116,12 @@ def project(c: Config, p: Place) -> Iterable[Row]:
     yield from p.linear("multi_modal_projector", width, read_text(c).hidden, "projector", True)
 
 
+def see_alone(c: Config, p: Place) -> Iterable[Row]:
+    return TOWER(c.section("vision_config", TOWER_DIMS), p)
+
+
 def see(c: Config, p: Place) -> Iterable[Row]:
-    return TOWER(c.section("vision_config", TOWER_DIMS), p.at("vision_model"))
+    return see_alone(c, p.at("vision_model"))
 
 
 def speak(c: Config, p: Place) -> Iterable[Row]:
@@ -136,6 +140,8 @@ register(
         At("", (see, at("language_model", speak), Projector((project,)))),
         heads={
             "MllamaModel": Head(),
+            "MllamaTextModel": Head(body=speak, embedding="embed_tokens.weight"),
+            "MllamaVisionModel": Head(body=see_alone),
             "MllamaForConditionalGeneration": Head("model.", (LmHead(inner=read_text, tie_of=never_tied),)),
             "MllamaForCausalLM": Head("model.", (LmHead(inner=read_text, tie_of=never_tied),), body=speak),
         },

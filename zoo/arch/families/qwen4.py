@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from zoo.arch.config import Config, UnsupportedError, check_whole
-from zoo.arch.families.qwen3_vl import vision_model, whole_model
+from zoo.arch.families.qwen3_vl import TEXT_ALONE, vision_model, whole_model
 from zoo.arch.families.qwen_next import EXPERTS, MOE, every_fourth_full, gated_attention
 from zoo.arch.heads import LmHead, decoder
 from zoo.arch.layers import at, by_kind, named_kinds
@@ -174,5 +174,6 @@ register(
         "Qwen4Exp",
         "",
         "Qwen4-Exp's language model behind Qwen3-VL's vision tower.",
+        Qwen4ExpForCausalLM=TEXT_ALONE,
     ),
 )
