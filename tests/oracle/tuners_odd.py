@@ -43,7 +43,30 @@ def tune_yoso(rng: random.Random, config: Config) -> None:
     maybe(rng, config, conv_window=[None, 3, 33], num_hash=[8, 16], hash_code_len=[4, 9])
 
 
+def tune_ultravbert(rng: random.Random, config: Config) -> None:
+    """A small tower and a small text model, either sometimes left out in part."""
+    config.pop("pad_token_id", None)
+    layers = rng.choice([1, 3, 4])
+    text: Config = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": layers, "intermediate_size": 24}
+    text |= {"vocab_size": 97, "pad_token_id": 0, "model_type": "ultrabert"}
+    maybe(rng, text, 0.4, num_key_value_heads=[1, 2, None], head_dim=[8, 16, 24], prediction_head_size=[8, 24])
+    maybe(rng, text, 0.4, attention_bias=[True], mlp_bias=[True], tie_word_embeddings=[True, False])
+    if rng.random() < 0.4:
+        text["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=layers)
+    vision: Config = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 24}
+    vision |= {"image_size": 32, "patch_size": 8, "model_type": "siglip_vision_model"}
+    maybe(rng, vision, 0.4, vision_use_head=[True, False])
+    for section in (text, vision):
+        if rng.random() < 0.3:
+            section.pop("model_type")
+    maybe(rng, config, 0.5, pixel_shuffle_factor=[1, 2], tie_word_embeddings=[True, False], num_labels=[1, 3])
+    config |= {"text_config": text, "vision_config": vision}
+    if rng.random() < 0.1:
+        config.pop(rng.choice(["text_config", "vision_config"]))
+
+
 TUNERS: dict[str, Tuner] = {
+    "ultravbert": tune_ultravbert,
     "fnet": tune_fnet,
     "ibert": tune,
     "mra": tune_mra,
