@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, UnsupportedError
@@ -116,7 +117,9 @@ def count_scales(c: Config) -> int:
 
 def draw_borders(c: Config, p: Place) -> Iterable[Row]:
     """UPerNet: pools of several sizes, and the four resolutions from the coarsest to the finest."""
-    layers = next((c.raw[key] for key in ("out_indices", "segmentation_indices", "out_features") if c.raw.get(key)), [])
+    layers: Any = next(
+        (c.raw[key] for key in ("out_indices", "segmentation_indices", "out_features") if c.raw.get(key)), []
+    )
     if not isinstance(layers, list) or len(layers) != 4:
         raise UnsupportedError(f"{c.model_type}: out_indices are not the four layers that the class draws borders from")
     below, width, scales = p.at("decode_head"), c.hidden, count_scales(c)
