@@ -51,10 +51,76 @@ def tune_large4_eyes(rng: random.Random, config: Config) -> None:
     maybe(rng, config, vision_feature_layer=[-1, [-1, -2]], spatial_merge_size=[1, 2, 3])
 
 
+def tune_sam(rng: random.Random) -> Config:
+    """A small tower like SAM's."""
+    patch, heads = rng.choice([7, 8]), rng.choice([2, 4])
+    sam: Config = {"hidden_size": 8 * heads, "num_attention_heads": heads, "patch_size": patch, "image_size": 4 * patch}
+    maybe(rng, sam, num_hidden_layers=[1, 4], global_attn_indexes=[[0], [1, 3], []], window_size=[2, 0, 14])
+    maybe(rng, sam, 0.4, mlp_dim=[24, 40], output_channels=[16], downsample_channels=[[24, 16]], num_channels=[1])
+    maybe(rng, sam, 0.4, qkv_bias=[False], use_abs_pos=[False], use_rel_pos=[False])
+    return sam
+
+
+def tune_reader(rng: random.Random, config: Config) -> None:
+    """The text of DeepSeek-OCR 2 or Unlimited-OCR, which has no class that an auto class knows."""
+    kind = config["model_type"]
+    config["num_hidden_layers"] = layers = rng.randint(1, 5)
+    config["num_experts_per_tok"] = rng.choice([1, 2])
+    config |= {rng.choice(["n_routed_experts", "num_experts"]): rng.choice([2, 4])}
+    maybe(rng, config, moe_intermediate_size=[16, 24], n_shared_experts=[1, 2], num_key_value_heads=[None, 1, 2])
+    maybe(rng, config, 0.3, head_dim=[8, 24], topk_method=["group_limited_greedy"])
+    if "num_attention_heads" not in config or "hidden_size" not in config:
+        config |= {"hidden_size": 48, "num_attention_heads": 4}
+    listed = rng.choices(["dense", "sparse"], k=layers)
+    if kind == "deepseek_ocr2_text":
+        config |= {"mlp_layer_types": listed}
+    else:
+        maybe(rng, config, 0.4, mlp_layer_types=[listed], first_k_dense_replace=[0, 1, 2, 9], sliding_window=[16])
+        maybe(rng, config, 0.3, layer_types=[[rng.choice(["reference_sliding_attention", "full_attention"])] * layers])
+    config["architectures"] = REQUIRED[kind]["architectures"]
+
+
+def tune_ocr(rng: random.Random, config: Config) -> None:
+    kind = config["model_type"]
+    text: Config = {"model_type": f"{kind}_text", "vocab_size": rng.choice([64, 97]), "intermediate_size": 40}
+    heads = rng.choice([2, 4])
+    text |= {"num_attention_heads": heads, "hidden_size": 8 * heads, "tie_word_embeddings": rng.random() < 0.3}
+    maybe(rng, text, 0.4, attention_bias=[True], mlp_bias=[True])
+    tune_reader(rng, text)
+    del text["architectures"]
+    maybe(rng, text, 0.5, model_type=["deepseek_v2"])
+    encoder: Config = {"num_attention_heads": heads, "hidden_size": 16 * heads, "num_hidden_layers": rng.randint(1, 3)}
+    maybe(rng, encoder, intermediate_size=[24, 40])
+    if kind == "deepseek_ocr2":
+        encoder["num_key_value_heads"] = rng.choice([1, 2, None])
+        maybe(rng, encoder, 0.3, head_dim=[8, 24], use_sliding_window=[True], max_window_layers=[1])
+    else:
+        maybe(rng, encoder, patch_size=[7, 14], image_size=[28, 56])
+    vision: Config = {}
+    maybe(rng, vision, 0.85, sam_config=[tune_sam(rng)], encoder_config=[encoder])
+    maybe(rng, config, 0.9, vision_config=[vision, None])
+    if kind == "deepseek_ocr2" or rng.random() < 0.6:
+        config["text_config"] = text
+    elif rng.random() < 0.8:
+        config |= {"language_config": text, "hidden_size": text["hidden_size"]}
+        maybe(rng, config, 0.5, sliding_window=[32])
+
+
 TUNERS: dict[str, Tuner] = {
+    "deepseek_ocr2": tune_ocr,
+    "deepseek_ocr2_text": tune_reader,
+    "unlimited_ocr": tune_ocr,
+    "unlimited_ocr_text": tune_reader,
     "mistral4": tune_mistral4,
     "mistral_large4": tune_large4_eyes,
     "mistral_large4_text": tune_large4,
 }
 
-REQUIRED: dict[str, Config] = {}
+#: DeepSeek-OCR 2 cannot run with the kinds of MLPs and the number of experts that it declares; no auto class knows
+#: the texts alone.
+SPARSE: Config = {"mlp_layer_types": ["dense", *["sparse"] * 31], "num_experts_per_tok": 6}
+REQUIRED: dict[str, Config] = {
+    "deepseek_ocr2": {"text_config": SPARSE},
+    "deepseek_ocr2_text": {**SPARSE, "architectures": ["DeepseekOcr2TextModel"]},
+    "unlimited_ocr_text": {"architectures": ["UnlimitedOcrTextModel"]},
+}
