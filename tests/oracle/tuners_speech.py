@@ -75,7 +75,61 @@ def tune_vibevoice(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.3, tie_word_embeddings=[True, False])
 
 
+def tune_nemotron_ear(rng: random.Random, config: Config) -> None:
+    """Heads always share the width out evenly, and a file may still name the width of one."""
+    heads = rng.choice([2, 4])
+    config |= {"hidden_size": 16 * heads, "num_attention_heads": heads}
+    maybe(rng, config, num_mel_bins=[16, 80], upsampling_factor=[1, 2, 3], intermediate_size=[24, 48])
+    maybe(rng, config, 0.3, num_key_value_heads=[1, 2, None], head_dim=[8, 24])
+    if config["model_type"].endswith("timestamp"):
+        config |= {"vocab_size": rng.choice([40, 64]), "blank_token_id": 39}
+
+
+def tune_diarization(rng: random.Random, config: Config) -> None:
+    audio = section(rng, "nemotron3_diarization_audio")
+    audio.pop("model_type")
+    speakers, factor = rng.choice([4, 8]), rng.choice([4, 8])
+    head: Config = {"audio_hidden_size": audio["hidden_size"], "num_speakers": speakers, "subsampling_factor": factor}
+    maybe(rng, head, hidden_size=[24, 48])
+    config |= {"head_config": head, "audio_config": audio | {"subsampling_factor": factor}}
+    config["streaming_config"] = {"num_speakers": speakers, "subsampling_factor": factor}
+    if rng.random() < 0.2:
+        for key in ("head_config", "audio_config", "streaming_config"):
+            config[key] = rng.choice([None, {}])
+
+
+def tune_transcribe_audio(rng: random.Random, config: Config) -> None:
+    voices = section(rng, "nemotron3_diarization")
+    speech = section(rng, "nemotron3_5_transcribe_asr_audio")
+    speech["subsampling_factor"] = (voices["audio_config"] or {}).get("subsampling_factor", 8)
+    config |= {"asr_config": speech, "diarization_config": voices}
+    if rng.random() < 0.3:
+        for entry in (speech, voices):
+            entry.pop("model_type")
+    elif rng.random() < 0.3:
+        del config["diarization_config"]
+        speech["subsampling_factor"] = 8
+
+
+def tune_transcribe(rng: random.Random, config: Config) -> None:
+    for key, model_type in (
+        ("audio_config", "nemotron3_5_transcribe_audio"),
+        ("word_timestamp_config", "nemotron3_5_transcribe_word_timestamp"),
+        ("text_config", rng.choice(["nemotron_h", "nemotron_h", "nemotron_h", "qwen2"])),
+    ):
+        if rng.random() < 0.9:
+            config[key] = section(rng, model_type)
+            if rng.random() < 0.3 and model_type != "qwen2":
+                del config[key]["model_type"]
+
+
 TUNERS: dict[str, Tuner] = {
+    "nemotron3_diarization_audio": tune_nemotron_ear,
+    "nemotron3_5_transcribe_asr_audio": tune_nemotron_ear,
+    "nemotron3_5_transcribe_word_timestamp": tune_nemotron_ear,
+    "nemotron3_diarization": tune_diarization,
+    "nemotron3_5_transcribe_audio": tune_transcribe_audio,
+    "nemo_speechlm": tune_transcribe,
     "vibevoice_acoustic_tokenizer_encoder": tune_waveform,
     "vibevoice_asr": tune_vibevoice,
     "blip_2_qformer": tune_q_former,
