@@ -148,7 +148,6 @@ def test_patches_and_frames_reach_the_unified_model_through_one_matrix_each() ->
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    (SMALL | {"per_layer_config": {}}, "per_layer_config is not followed"),
     (SMALL | {"layer_types": ["chunked_attention"] * 12}, "layers of kind 'chunked_attention' are not known"),
     (SMALL | {"num_kv_shared_layers": 7}, "no layer keeps keys and values for those with full_attention"),
     (SMALL | {"num_kv_shared_layers": 12}, "no layer keeps keys and values"),

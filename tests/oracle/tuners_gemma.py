@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from tests.oracle.layered import say_layers
 from tests.oracle.tuners_sparse import Config, Tuner, maybe
 from tests.oracle.tuners_vision import section
 from tests.oracle.tuners_vision import tune_tower as tune_square
@@ -46,6 +47,10 @@ def tune_text(rng: random.Random, config: Config) -> None:
     maybe(rng, config, head_dim=[8, 16], global_head_dim=[16, 32], num_global_key_value_heads=[None, 1, 2])
     maybe(rng, config, 0.5, attention_k_eq_v=[True], use_double_wide_mlp=[True], attention_bias=[True])
     maybe(rng, config, 0.3, use_bidirectional_attention=["all", "vision", None], sliding_window=[16, 33])
+    said = config.get("layer_types") or (["sliding_attention"] * 5 + ["full_attention"]) * 2
+    wide = [layer for layer in range(layers) if layer == layers - 1 or said[layer] == "full_attention"]
+    sizes = {"head_dim": rng.choice([8, 24]), "num_key_value_heads": rng.choice([1, 2])}
+    say_layers(rng, config, wide, dict(rng.sample(sorted(sizes.items()), rng.randint(1, 2))))
 
 
 def tune_gemma4_text(rng: random.Random, config: Config) -> None:

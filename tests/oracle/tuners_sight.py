@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from tests.oracle.layered import say_layers
 from tests.oracle.tuners_sparse import maybe
 from tests.oracle.tuners_vision import nest, section, tune_tower
 
@@ -199,11 +200,14 @@ def tune_step(rng: random.Random, config: Config) -> None:
     maybe(rng, text, 0.3, gating=[True, "per-head", "elementwise"], moe_layers_enum=["0,2", "", [1, 2]])
     if rng.random() < 0.6:
         text["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=layers + extra)
-        heads = 2 * text["num_attention_heads"]
+        heads = 2 * text.get("num_attention_heads", 32)
         maybe(rng, text, 0.4, attention_other_setting=[{"num_attention_heads": heads}, {}])
         maybe(rng, text, 0.4, num_sliding_attention_heads=[heads])
     if rng.random() < 0.4:
         text["mlp_layer_types"] = rng.choices(["dense", "sparse"], k=layers + extra)
+    some = rng.sample(range(layers), rng.randint(1, layers))
+    sizes = {"num_attention_heads": 2 * text.get("num_attention_heads", 32), "attention_bias": True, "num_key_value_heads": 1}
+    say_layers(rng, text, some, dict(rng.sample(sorted(sizes.items()), rng.randint(1, 3))))
     vision: Config = {"patch_size": 7, "image_size": 28, rng.choice(["width", "hidden_size"]): 32}
     vision |= {rng.choice(["layers", "num_hidden_layers"]): 2, rng.choice(["heads", "num_attention_heads"]): 2}
     maybe(rng, vision, 0.4, mlp_ratio=[2.0, 8960 / 1536], num_channels=[1], model_type=["perception_encoder"])

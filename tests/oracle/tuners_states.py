@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from tests.oracle.layered import say_layers
 from tests.oracle.tuners_rest import (
     Config,
     Tuner,
@@ -224,6 +225,10 @@ def tune_dots3(rng: random.Random, config: Config) -> None:
         config["moe_layer_freq"] = rng.choices([0, 1], k=read(config, "num_hidden_layers"))
     some_layers(rng, config, "layer_types", "full_attention", "sliding_attention")
     some_layers(rng, config, "mlp_layer_types", "dense", "sparse")
+    sizes = {"kv_lora_rank": 24, "v_head_dim": 16, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "head_dim": 48}
+    layers, said = range(read(config, "num_hidden_layers")), config.get("layer_types")
+    wide = [i for i in layers if (said[i] == "sliding_attention" if said else i > 1 and i % 4 != 1)]
+    say_layers(rng, config, wide, sizes | {"num_attention_heads": 2, "num_key_value_heads": 2})
 
 
 OWN: dict[str, Tuner] = {

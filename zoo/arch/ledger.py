@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zoo.arch.config import Config, UnsupportedError
+from zoo.arch.per_layer import KEY
 from zoo.arch.registry import Architecture, find_architecture
 from zoo.arch.rows import Place, State, Tensor
 
@@ -34,8 +35,6 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or not model_type:
         raise UnsupportedError("the config names no model_type")
-    if (key := find_refused(config)) is not None:
-        raise UnsupportedError(f"{model_type}: {key} changes single layers, which is not followed")
     architecture = find_architecture(model_type)
     c = Config(config, model_type, architecture.dims)
     if architecture.supported and (reason := architecture.supported(c)):
@@ -46,17 +45,22 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
     rows = [*(head.body or architecture.body)(c, base)]
     for block in head.blocks:
         rows += block(c, Place(embedding=base.embedding))
+    if (key := find_refused(config, c.read)) is not None:
+        raise UnsupportedError(f"{model_type}: {key} changes single layers, which is not followed")
     tensors = tuple(row for row in rows if isinstance(row, Tensor))
     states = tuple(row for row in rows if isinstance(row, State))
     text = architecture.text(c) if architecture.text else c
     return Ledger(architecture, name, c, text, tensors, states)
 
 
-def find_refused(config: Mapping[str, Any]) -> str | None:
-    """A key that gives single layers sizes of their own, whatever the type (transformers' heterogeneous configs)."""
-    for path, section in (("", config), *((f"{key}.", value) for key, value in config.items())):
-        if isinstance(section, Mapping) and section.get("per_layer_config"):
-            return f"{path}per_layer_config"
+def find_refused(config: Mapping[str, Any], read: Collection[str]) -> str | None:
+    """The path of a ``per_layer_config`` that gives single layers sizes of their own and that no block has read."""
+    sections = [("", config)]
+    while sections:
+        path, section = sections.pop()
+        if section.get(KEY) and path + KEY not in read:
+            return path + KEY
+        sections += [(f"{path}{key}.", value) for key, value in section.items() if isinstance(value, Mapping)]
     return None
 
 

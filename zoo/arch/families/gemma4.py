@@ -8,9 +8,10 @@ from zoo.arch.config import Config, Dim, UnsupportedError, check_whole
 from zoo.arch.families.gemma import SANDWICH_NORMS
 from zoo.arch.families.gemma3n import kept_layers, per_layer_input, per_layer_tables
 from zoo.arch.heads import LmHead, decoder
-from zoo.arch.layers import at, layer_types, when
+from zoo.arch.layers import at, group_layers, layer_types, when
 from zoo.arch.mlp import Experts
 from zoo.arch.norms import rms
+from zoo.arch.per_layer import Overrides, PerLayer
 from zoo.arch.registry import Architecture, Head, register
 from zoo.arch.rows import Block, Place, Row
 
@@ -30,38 +31,34 @@ def read_kinds(c: Config) -> Sequence[str]:
     return kinds
 
 
-def refuse_layers(c: Config) -> str | None:
-    """Sizes that the file lists per layer itself, and layers that find none of their kind to share with."""
-    if "per_layer_config" in c.raw:
-        return "per_layer_config is not followed"
+def refuse_orphans(c: Config) -> str | None:
+    """Layers that find none of their kind to share with."""
     kinds = read_kinds(c)
     if orphans := set(kinds) - set(kinds[: c.kept]):
         return f"no layer keeps keys and values for those with {min(orphans)}"
     return None
 
 
-def read_widths(c: Config, kind: str) -> tuple[int, int]:
-    """Head width and KV heads: layers with full attention have wider heads, and where asked other KV heads."""
-    if kind == "sliding_attention":
-        return c.head_dim, c.kv_heads
-    width = check_whole(c.get("global_head_dim", 512), f"{c.model_type}: {c.path}global_head_dim", 1)
+def widen_full(c: Config) -> Overrides:
+    """Layers with full attention have wider heads, and where asked other KV heads."""
+    sizes = {"head_dim": check_whole(c.get("global_head_dim", 512), f"{c.model_type}: {c.path}global_head_dim", 1)}
     few = c.maybe("num_global_key_value_heads", least=1) if c.dim("global_kv") else None
-    return width, c.kv_heads if few is None else few
+    if few is not None:
+        sizes["num_key_value_heads"] = few
+    return {layer: sizes for layer, kind in enumerate(read_kinds(c)) if kind == "full_attention"}
 
 
 def two_width_attention(c: Config, p: Place) -> Iterable[Row]:
-    """Attention whose heads are wider in the layers with full attention; the upper layers have queries only.
+    """Attention with the heads of the layers here; the upper layers have queries only.
 
     With ``attention_k_eq_v``, full attention takes its values from the key projection; normalised differently, both
     are cached. A layer that reads a lower layer's keys and values keeps nothing.
     """
     bias, kinds, kept = c.flag("attention_bias"), read_kinds(c), c.kept
     both_ways = c.get("use_bidirectional_attention") == "all"
-    for kind in dict.fromkeys(kinds):
-        layers = [layer for layer in range(c.layers) if kinds[layer] == kind]
+    head, width, kv_width = c.head_dim, c.heads * c.head_dim, c.kv_heads * c.head_dim
+    for kind, layers in group_layers(kinds, p.layers).items():
         own = [layer for layer in layers if layer < kept]
-        head, kv_heads = read_widths(c, kind)
-        width, kv_width = c.heads * head, kv_heads * head
         here, keeping = p._replace(layers=layers), p._replace(layers=own)
         yield from here.linear("q_proj", c.hidden, width, "attention", bias)
         yield from here.linear("o_proj", width, c.hidden, "attention", bias)
@@ -147,7 +144,7 @@ def text_model(
         model_type,
         "",
         "Gemma",
-        at("self_attn", two_width_attention),
+        at("self_attn", PerLayer(("head_dim", "num_key_value_heads"), widen_full, (two_width_attention,), read_kinds)),
         at("mlp", layered_mlp),
         *SANDWICH_NORMS,
         scale_layer,
@@ -155,7 +152,7 @@ def text_model(
         before=before,
         heads=heads,
         dims=TEXT_DIMS | more,
-        supported=refuse_layers,
+        supported=refuse_orphans,
         about=about,
     )
 

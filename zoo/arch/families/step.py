@@ -12,9 +12,10 @@ from zoo.arch.families.llava_kin import seeing
 from zoo.arch.families.towers import scale_residuals
 from zoo.arch.families.vision import PROJECTIONS, VISION_DIMS, Patches, Positions, Projector, Tower
 from zoo.arch.heads import Embedding
-from zoo.arch.layers import At, at, by_kind, resized, stack
+from zoo.arch.layers import At, at, by_kind, stack
 from zoo.arch.mlp import Experts, GatedMlp, Mlp, Moe, Router
 from zoo.arch.norms import QK_NORM, layer_norm, rms
+from zoo.arch.per_layer import Overrides, PerLayer
 from zoo.arch.registry import register
 from zoo.arch.rows import Place, Row
 
@@ -67,10 +68,11 @@ def gate(c: Config, p: Place) -> Iterable[Row]:
     return p.linear("g_proj", c.hidden, c.heads * (1 if per_head else c.head_dim), "attention")
 
 
-def refuse_per_layer(c: Config) -> str | None:
-    """The layers' own settings may be anything; and the text must stand in its section."""
-    text = read_text(c)
-    return "text_config.per_layer_config is set" if "per_layer_config" in text.raw else refuse_flat(c)
+def widen_sliding(c: Config) -> Overrides:
+    """Layers that slide have query heads of their own number."""
+    sliding = [layer for layer, kind in enumerate(KINDS(c)) if kind == "sliding_attention"]
+    heads = read_sliding_heads(c) if sliding else 0
+    return {layer: {"num_attention_heads": heads} for layer in sliding}
 
 
 KINDS = listed("layer_types", lambda c: ["full_attention"] * c.layers)
@@ -91,11 +93,7 @@ TEXT = At(
             "layers",
             at(
                 "self_attn",
-                by_kind(
-                    KINDS,
-                    full_attention=ATTENTION,
-                    sliding_attention=resized({"heads": read_sliding_heads}, ATTENTION),
-                ),
+                PerLayer(("num_attention_heads", "num_key_value_heads", "attention_bias"), widen_sliding, (ATTENTION,)),
             ),
             at(
                 "mlp",
@@ -177,7 +175,7 @@ register(
     seeing(
         *("step3p7", "Step", "Step3p7", TOWER, at("language_model", speak), Projector((project,))),
         text=read_text,
-        supported=refuse_per_layer,
+        supported=refuse_flat,
         example="stepfun-ai/Step-3.7-Flash",
         about="8 of 288 experts; gated attention with a window in three layers of four, which have more query heads.",
     ),
