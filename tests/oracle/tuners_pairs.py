@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.oracle.tuners_sparse import maybe
+from tests.oracle.tuners_vision import section
 
 Config = dict[str, Any]
 Tuner = Callable[[random.Random, Config], None]
@@ -98,7 +99,41 @@ def tune_swin(rng: random.Random, config: Config) -> None:
         maybe(rng, config, 0.2, architectures=[["DonutSwinForImageClassification"]])
 
 
+IMAGE_ENCODERS = ["vit", "deit", "beit", "swin", "donut-swin", "clip_vision_model", "siglip_vision_model"]
+OFTEN = ["gpt2", "bert", "roberta", "trocr", "mbart", "bart", "xlm-roberta", "camembert", "electra"]
+SELDOM = [
+    *("gpt_bigcode", "xglm", "bert-generation", "xlm-roberta-xl", "roberta-prelayernorm", "data2vec-text", "ernie"),
+    *("megatron-bert", "rembert", "roformer", "pegasus", "blenderbot", "blenderbot-small", "mvp"),
+    *("plbart", "marian", "roc_bert", "xmod"),
+]
+
+
+def tune_image_pair(rng: random.Random, config: Config) -> None:
+    """Two halves of any types and sizes, as two models were saved that were trained together."""
+    encoder = section(rng, rng.choice(IMAGE_ENCODERS))
+    decoder = section(rng, rng.choice(OFTEN if rng.random() < 0.7 else SELDOM))
+    kind = decoder["model_type"]
+    for half in (encoder, decoder):
+        half.pop("architectures", None)
+    decoder |= {"is_decoder": True, "add_cross_attention": True}
+    if kind == "gpt_bigcode":
+        decoder["multi_query"] = False
+    maybe(rng, decoder, 0.3, tie_word_embeddings=[True, False])
+    maybe(rng, decoder, 0.2, cross_attention_hidden_size=[None])
+    if kind == "trocr" and rng.random() < 0.5:
+        encoder = section(rng, "vit")
+        encoder.pop("architectures", None)
+        decoder["cross_attention_hidden_size"] = encoder.get("hidden_size", 768)
+    config |= {"encoder": encoder, "decoder": decoder}
+    maybe(rng, config, 0.3, tie_word_embeddings=[True, False])
+    for key, default in (("encoder", "vit"), ("decoder", "bert")):
+        if config[key]["model_type"] == default and rng.random() < 0.4:
+            del config[key]["model_type"]
+    drop_some(rng, config, 0.08)
+
+
 TUNERS: dict[str, Tuner] = {
+    "vision-encoder-decoder": tune_image_pair,
     "vit": tune_vit,
     "deit": tune_vit,
     "beit": tune_beit,
