@@ -65,8 +65,20 @@ def tune_ultravbert(rng: random.Random, config: Config) -> None:
         config.pop(rng.choice(["text_config", "vision_config"]))
 
 
+def tune_prophetnet(rng: random.Random, config: Config) -> None:
+    """Stacks of different depths and heads, and any number of streams."""
+    config |= {"pad_token_id": 0, "hidden_size": rng.choice([32, 48])}
+    config |= {f"num_{stack}_attention_heads": rng.choice([2, 4]) for stack in ("encoder", "decoder")}
+    config |= {f"num_{stack}_layers": rng.choice([1, 2, 4]) for stack in ("encoder", "decoder")}
+    maybe(rng, config, encoder_ffn_dim=[24, 48], decoder_ffn_dim=[24, 40], max_position_embeddings=[40, 66])
+    maybe(rng, config, ngram=[1, 2, 3], num_buckets=[8, 32], vocab_size=[64, 97])
+    if rng.random() < 0.2:
+        config["architectures"] = ["ProphetNetForCausalLM"]
+
+
 TUNERS: dict[str, Tuner] = {
     "ultravbert": tune_ultravbert,
+    "prophetnet": tune_prophetnet,
     "fnet": tune_fnet,
     "ibert": tune,
     "mra": tune_mra,
