@@ -1,0 +1,108 @@
+"""Last words on random configs of models whose tokens are codes of images, or bytes, and of towers known by name."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.oracle.tuners_sparse import maybe
+from tests.oracle.tuners_vision import section, tune_tower
+
+Config = dict[str, Any]
+Tuner = Callable[[random.Random, Config], None]
+
+
+def settle_heads(config: Config) -> None:
+    """As many keys and values as queries, where the file says how many queries but not how many keys."""
+    if "num_attention_heads" in config:
+        config.setdefault("num_key_value_heads", config["num_attention_heads"])
+
+
+def tune_codec(rng: random.Random, config: Config) -> None:
+    config["base_channels"] = rng.choice([32, 64])
+    factors = [rng.choice([1, 2, 3, 4]) for _ in range(rng.randint(1, 4))]
+    maybe(rng, config, channel_multiplier=[factors], num_res_blocks=[1, 2, 3], latent_channels=[8, 16])
+    maybe(rng, config, 0.4, in_channels=[1, 4], embed_dim=[4, 8])
+    maybe(rng, config, 0.4, **{"codebook_size" if "emu3" in config["model_type"] else "num_embeddings": [64, 100]})
+
+
+def tune_chameleon_codec(rng: random.Random, config: Config) -> None:
+    tune_codec(rng, config)
+    maybe(rng, config, 0.5, resolution=[64, 100, 512], attn_resolutions=[[], [16], [64, 32], [512, 25], None])
+    maybe(rng, config, 0.3, attn_type=["none"])
+    config["architectures"] = ["ChameleonVQVAE"]
+
+
+def tune_janus_codec(rng: random.Random, config: Config) -> None:
+    tune_codec(rng, config)
+    for key in ("hidden_size", "num_attention_heads", "num_hidden_layers"):
+        config.pop(key, None)
+    maybe(rng, config, 0.5, out_channels=[1, 3], projection_dim=[16, 48], num_hidden_layers=[0, 1, 2, 4])
+    maybe(rng, config, 0.5, image_token_embed_dim=[16, 40])
+    config["architectures"] = ["JanusVQVAE"]
+
+
+def tune_emu3_codec(rng: random.Random, config: Config) -> None:
+    tune_codec(rng, config)
+    maybe(rng, config, 0.5, attn_resolutions=[[], [0], [1, 3], [0, 2]], temporal_downsample_factor=[1, 2, 3, 8])
+    maybe(rng, config, 0.4, out_channels=[1, 3], num_attention_heads=[1, 2])
+    config["architectures"] = ["Emu3VQVAE"]
+
+
+def tune_chameleon(rng: random.Random, config: Config) -> None:
+    config |= REQUIRED["chameleon"]
+    config.pop("head_dim", None)
+    settle_heads(config)
+    maybe(rng, config, 0.9, vq_config=[section(rng, "chameleon_vqgan")])
+    if rng.random() < 0.2:
+        config["vq_config"] = None
+
+
+def tune_emu3_text(rng: random.Random, config: Config) -> None:
+    config |= {"pad_token_id": 0, "architectures": [rng.choice(["Emu3TextModel", "Emu3ForCausalLM"])]}
+    maybe(rng, config, 0.3, head_dim=[8, 24], attention_bias=[True, False], mlp_bias=[True, False])
+    settle_heads(config)
+
+
+def tune_emu3(rng: random.Random, config: Config) -> None:
+    names = ["Emu3Model", *3 * ["Emu3ForConditionalGeneration"], "Emu3ForCausalLM", "Emu3TextModel"]
+    config |= REQUIRED["emu3"] | {"architectures": [rng.choice(names)]}
+    text = section(rng, "emu3_text_model")
+    maybe(rng, text, 0.3, tie_word_embeddings=[True, False])
+    maybe(rng, config, 0.9, text_config=[text], vq_config=[section(rng, "emu3_vqgan")])
+
+
+def tune_janus_tower(rng: random.Random, config: Config) -> None:
+    tune_tower(rng, config)
+    config["architectures"] = ["JanusVisionModel"]
+    maybe(rng, config, 0.5, mlp_ratio=[2, 3.7, 4.0], projection_dim=[16, 48], depth=[0, 1, 2, 4])
+
+
+def tune_janus(rng: random.Random, config: Config) -> None:
+    text = section(rng, rng.choice(["llama", "qwen2"]))
+    maybe(rng, text, 0.3, tie_word_embeddings=[True, False])
+    maybe(rng, config, 0.9, text_config=[text], vision_config=[section(rng, "janus_vision_model")])
+    maybe(rng, config, 0.9, vq_config=[section(rng, "janus_vqgan")])
+
+
+TUNERS: dict[str, Tuner] = {
+    "chameleon": tune_chameleon,
+    "chameleon_vqgan": tune_chameleon_codec,
+    "emu3": tune_emu3,
+    "emu3_text_model": tune_emu3_text,
+    "emu3_vqgan": tune_emu3_codec,
+    "janus": tune_janus,
+    "janus_vision_model": tune_janus_tower,
+    "janus_vqgan": tune_janus_codec,
+}
+#: Types that no auto class maps to a class, and those that cannot be built without their vocabulary.
+REQUIRED: dict[str, Config] = {
+    "chameleon": {"vocabulary_map": {"<image>": 8711}},
+    "chameleon_vqgan": {"architectures": ["ChameleonVQVAE"]},
+    "emu3": {"vocabulary_map": {"<image>": 151859}, "architectures": ["Emu3ForConditionalGeneration"]},
+    "emu3_text_model": {"architectures": ["Emu3ForCausalLM"]},
+    "emu3_vqgan": {"architectures": ["Emu3VQVAE"]},
+    "janus_vision_model": {"architectures": ["JanusVisionModel"]},
+    "janus_vqgan": {"architectures": ["JanusVQVAE"]},
+}
