@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from zoo.metrics.packing_rules import NotWorkedOutError, build_rules, read_rules
 
@@ -62,9 +64,46 @@ def test_a_strict_list_means_each_module_alone() -> None:
     assert not rules.match("model.layers.0.mlp.up_proj")
 
 
-def test_only_lists_with_numbers_ask_layer_by_layer() -> None:
-    assert build_rules(["model.layers.0.mlp"], loose=True).by_layer
-    assert not build_rules(["lm_head", "re:.*mlp.*"], loose=True).by_layer
+LAYERS = range(120)
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked"),
+    [
+        ("lm_head", [0]),
+        ("re:.*mlp.*", [0]),
+        (r"re:.*layers\.\d+\.mlp$", [0]),
+        ("model.layers.*.mlp", [0]),
+        ("model.layers.7.mlp", [0, 7]),
+        ("model.layers.77*", [0, 77]),
+        ("7.mlp", [0, *(n for n in LAYERS if "7" in str(n))]),
+        (r"re:.*layers\.(110|111)\.mlp", [0, 110, 111]),
+        (r"re:.*layers\.\d\.mlp", list(LAYERS)),
+        (r"re:.*layers\..\.mlp", list(LAYERS)),
+        ("re:layers.[0-2].mlp", list(LAYERS)),
+        ("model.layers.1?.mlp", list(LAYERS)),
+    ],
+)
+def test_layers_that_no_rule_can_tell_apart_are_asked_once(rule: str, asked: list[int]) -> None:
+    groups = list(build_rules([rule], loose=True).numbers.split(LAYERS))
+    assert sorted(layer for layer, _ in groups) == asked
+    assert sum(times for _, times in groups) == len(LAYERS)
+
+
+_COMPONENT = st.sampled_from(
+    ["model", "layers", "mlp", "7", "17", "1", "70", "*", ".*", r"\d+", r"\d", ".", "(1|17)", "re:"]
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(st.lists(_COMPONENT, min_size=1, max_size=5).map(lambda c: "".join(c) if "re:" in c else ".".join(c))))
+def test_asking_the_layers_once_says_what_asking_each_would(rules: list[str]) -> None:
+    try:
+        read = build_rules(rules, loose=True)
+    except NotWorkedOutError:
+        return
+    once = sum(times for layer, times in read.numbers.split(LAYERS) if read.match(f"model.layers.{layer}.mlp"))
+    assert once == sum(read.match(f"model.layers.{layer}.mlp") for layer in LAYERS)
 
 
 @pytest.mark.parametrize(

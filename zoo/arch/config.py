@@ -73,8 +73,6 @@ class Config:
     dimensions that blocks use, by the names in :data:`DIMS` or those the architecture gives.
     """
 
-    __slots__ = ("_cache", "dims", "model_type", "parent", "path", "raw", "read", "spec")
-
     def __init__(
         self,
         raw: Mapping[str, Any],
@@ -93,7 +91,6 @@ class Config:
         self.path = path
         #: the path of each key that was looked up, and where its value is from; shared with the sections
         self.read: dict[str, str] = parent.read if parent else {}
-        self._cache: dict[str, Any] = {}
 
     def _find(self, key: str) -> Any:
         value = self.raw.get(key, _ABSENT)
@@ -177,17 +174,16 @@ class Config:
 
     def dim(self, name: str) -> Any:
         """A dimension by its short name, worked out once."""
-        if name not in self._cache:
-            rule = self.dims.get(name, DIMS.get(name))
-            if rule is None:
-                raise AttributeError(f"{self.model_type} has no dimension {name!r}")
-            self._cache[name] = self.whole(rule) if isinstance(rule, str) else rule(self)
-        return self._cache[name]
+        return getattr(self, name)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self.dim(name)
+        # Asked only for what is not there yet: a dimension, once worked out, is a plain attribute.
+        rule = self.dims.get(name, DIMS.get(name)) if name[:1] != "_" else None
+        if rule is None:
+            raise AttributeError(f"{self.model_type} has no dimension {name!r}")
+        value = self.whole(rule) if isinstance(rule, str) else rule(self)
+        self.__dict__[name] = value
+        return value
 
 
 def check_whole(value: Any, what: str, least: int = 0) -> int:

@@ -17,7 +17,7 @@ Flag = bool | str | Callable[[Config], bool]
 
 def is_on(c: Config, flag: Flag) -> bool:
     """The state of ``flag`` for this config."""
-    if isinstance(flag, bool):
+    if flag is True or flag is False:
         return flag
     return c.flag(flag) if isinstance(flag, str) else bool(flag(c))
 
@@ -54,9 +54,8 @@ class Stack:
             raise UnsupportedError(f"{c.model_type}: {count} layers are out of range")
         if count == 0:
             return
-        place = p.at(self.name)._replace(prefix=f"{p.prefix}{self.name}.{{}}.", layers=range(count))
-        if self.stack:
-            place = place._replace(stack=self.stack)
+        stack = self.stack or p.stack
+        place = Place(f"{p.prefix}{self.name}.{{}}.", range(count), p.part, stack, p.role, p.embedding)
         for block in self.blocks:
             yield from block(c, place)
 
@@ -77,8 +76,9 @@ class ByKind:
             blocks = self.choices.get(kind)
             if blocks is None:
                 raise UnsupportedError(f"{c.model_type}: layers of kind {kind!r:.40} are not known")
+            there = p.within(layers)
             for block in blocks:
-                yield from block(c, p._replace(layers=layers))
+                yield from block(c, there)
 
 
 def by_kind(kinds: Kinds, **choices: Block | tuple[Block, ...]) -> ByKind:

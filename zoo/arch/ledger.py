@@ -77,10 +77,27 @@ def choose_class(config: Mapping[str, Any], architecture: Architecture) -> str:
     return first
 
 
+_TENSOR = "\n" + "\0".join(["%s"] * len(Tensor._fields))
+_STATE = "\n" + "\0".join(["%s"] * len(State._fields))
+_TENSOR_LAYERS, _STATE_LAYERS = Tensor._fields.index("layers"), State._fields.index("layers")
+
+
 def fingerprint_ledger(ledger: Ledger) -> str:
     """Hash of all that shapes the ledger: two configs with the same rows share it."""
-    digest = hashlib.blake2b(digest_size=12)
-    digest.update(f"{ledger.architecture.model_type}\0{ledger.class_name}".encode())
-    for row in (*ledger.tensors, *ledger.states):
-        digest.update(repr(tuple(row)).encode())
-    return digest.hexdigest()
+    text = [f"{ledger.architecture.model_type}\0{ledger.class_name}"]
+    spelled: dict[int, str] = {}  # rows of one group hold the same list of layers: it is written out once
+    rows: tuple[tuple[str, int, tuple[Tensor | State, ...]], ...] = (
+        (_TENSOR, _TENSOR_LAYERS, ledger.tensors),
+        (_STATE, _STATE_LAYERS, ledger.states),
+    )
+    for template, at, group in rows:
+        for row in group:
+            layers = row.layers
+            if isinstance(layers, list):
+                written = spelled.get(id(layers))
+                if written is None:
+                    written = spelled[id(layers)] = str(layers)
+                text.append(template % (*row[:at], written, *row[at + 1 :]))
+            else:
+                text.append(template % row)
+    return hashlib.blake2b("".join(text).encode(), digest_size=12).hexdigest()

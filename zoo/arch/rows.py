@@ -64,7 +64,7 @@ class Tensor(NamedTuple):
     @property
     def elements(self) -> int:
         """Elements over all layers and copies, whether stored here or shared."""
-        return prod(self.shape) * self.repeats
+        return prod(self.shape) * self.copies * (1 if self.layers is None else len(self.layers))
 
     @property
     def stored(self) -> int:
@@ -79,6 +79,8 @@ class Tensor(NamedTuple):
     @property
     def is_bias(self) -> bool:
         """Whether it is added rather than multiplied, by the name the class gives it."""
+        if "bias" not in self.name:
+            return False
         last = self.name.rpartition(".")[2]
         return last.endswith("_bias") or last.startswith("bias")
 
@@ -132,7 +134,13 @@ class Place(NamedTuple):
 
     def at(self, name: str) -> Place:
         """The place ``name`` below this one."""
-        return self._replace(prefix=f"{self.prefix}{name}.") if name else self
+        if not name:
+            return self
+        return Place(f"{self.prefix}{name}.", self.layers, self.part, self.stack, self.role, self.embedding)
+
+    def within(self, layers: Sequence[int]) -> Place:
+        """The same place in some of the layers."""
+        return Place(self.prefix, layers, self.part, self.stack, self.role, self.embedding)
 
     def tensor(
         self,
@@ -148,7 +156,7 @@ class Place(NamedTuple):
         role: Role | None = None,
     ) -> Tensor:
         """One tensor below this place, named in full."""
-        return Tensor(
+        fields = (
             self.prefix + name,
             shape,
             self.part or part,
@@ -161,6 +169,7 @@ class Place(NamedTuple):
             role or self.role,
             self.stack,
         )
+        return tuple.__new__(Tensor, fields)  # what Tensor(*fields) does, at half the cost
 
     def linear(self, name: str, inputs: int, outputs: int, part: str, bias: bool = False) -> tuple[Tensor, ...]:
         """A dense layer: weight [outputs, inputs] and, with ``bias``, bias [outputs]."""

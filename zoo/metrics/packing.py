@@ -134,13 +134,11 @@ def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stor
         if not linears or (text_only and tensor.part in TOWER_PARTS):
             total.add(stored, tensor.stored)
             continue
-        layers = tensor.layers if tensor.layers is not None else (None,)
-        asked: Iterable[int | None] = layers if scheme.by_layer else layers[:1]
-        times = 1 if scheme.by_layer else len(layers)
-        for layer in asked:
-            for linear, copies in linears:
-                biased = f"{linear.name}.bias" in biases
-                placed = place_linear(linear._replace(biased=biased), layer)
+        groups = ((None, 1),) if tensor.layers is None else tuple(scheme.numbers.split(tensor.layers))
+        for linear, copies in linears:
+            biased = f"{linear.name}.bias" in biases
+            for layer, times in groups:
+                placed = place_linear(linear, layer, biased)
                 add_linear(total, scheme.choose(placed), placed, copies * times, stored)
     return total
 
@@ -157,9 +155,10 @@ def add_linear(total: Sum, layout: Layout | None, linear: Linear, copies: int, s
     total.unbiased += 0 if linear.biased else linear.outputs * copies
 
 
-def place_linear(linear: Linear, layer: int | None) -> Linear:
+def place_linear(linear: Linear, layer: int | None, biased: bool) -> Linear:
     """The linear layer of one numbered layer; its name says which."""
-    return linear if layer is None else linear._replace(name=linear.name.replace("{}", str(layer), 1))
+    name = linear.name if layer is None else linear.name.replace("{}", str(layer), 1)
+    return Linear(name, linear.part, linear.outputs, linear.inputs, linear.in_layers, linear.extra, biased)
 
 
 def split_linears(tensor: Tensor, hidden: int, transposed: bool, tables: bool) -> Iterator[tuple[Linear, int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 from zoo.metrics.packing_layouts import Layout, channel_layout, fp4_layout, int_packed_layout, scaled_layout
@@ -54,7 +56,7 @@ def choose_by_group(groups: list[Group], ignored: NameRules) -> Scheme:
         found = found or (general[0] if general else None)
         return found.layout if found else None
 
-    return Scheme("", choose, ignored.by_layer or any(group.targets.by_layer for group in groups))
+    return Scheme("", choose, reduce(or_, (group.targets.numbers for group in groups), ignored.numbers))
 
 
 def read_group_scheme(group: object, outer_format: object, stored: str) -> Group:
@@ -123,7 +125,7 @@ def read_modelopt(q: Mapping[str, Any], stored: str) -> Scheme:
     def choose(linear: Linear) -> Layout | None:
         return None if linear.part in UNPACKED_PARTS or ignored.match(linear.name) else layout
 
-    return Scheme(word, choose, ignored.by_layer)
+    return Scheme(word, choose, ignored.numbers)
 
 
 def find_modelopt_layout(algorithm: str) -> tuple[Layout, str]:

@@ -24,6 +24,7 @@ from zoo.metrics.packing_layouts import (
     gptq_layout,
     scaled_layout,
 )
+from zoo.metrics.packing_numbers import read_numbers
 from zoo.metrics.packing_rules import NotWorkedOutError, read_rules
 from zoo.metrics.packing_schemes import (
     TOWER_PARTS,
@@ -121,7 +122,7 @@ def read_gptq(q: Mapping[str, Any]) -> Scheme:
             return None
         return layout if chosen is None or chosen.match(linear.name) else None
 
-    return Scheme(f"gptq-int{bits}", choose, skipped.by_layer)
+    return Scheme(f"gptq-int{bits}", choose, skipped.numbers | chosen.numbers if chosen else skipped.numbers)
 
 
 def flatten_names(nested: object) -> object:
@@ -145,7 +146,7 @@ def read_awq(q: Mapping[str, Any]) -> Scheme:
         )
         return None if outside or linear.outputs % 8 or rules.match(linear.name) else layout
 
-    return Scheme(f"awq-int{bits}", choose, rules.by_layer)
+    return Scheme(f"awq-int{bits}", choose, rules.numbers)
 
 
 def read_bitsandbytes(q: Mapping[str, Any]) -> Scheme:
@@ -162,7 +163,7 @@ def read_bitsandbytes(q: Mapping[str, Any]) -> Scheme:
     else:
         raise NotWorkedOutError("it says neither 4 nor 8 bits")
     choose, rules = skip_listed(q.get("llm_int8_skip_modules"), layout)
-    return Scheme(f"bitsandbytes-{name}", choose, rules.by_layer)
+    return Scheme(f"bitsandbytes-{name}", choose, rules.numbers)
 
 
 #: By the stored counts of DeepSeek-V4-Pro: 23,169,335,296 elements of F8_E4M3 are all its other matrices.
@@ -199,7 +200,7 @@ def read_fp8(q: Mapping[str, Any], config: Mapping[str, Any]) -> Scheme:
             return None
         return experts if linear.part == "experts" else layout
 
-    return Scheme("fp8", choose, rules.by_layer)
+    return Scheme("fp8", choose, rules.numbers)
 
 
 def read_scale_type(q: Mapping[str, Any], config: Mapping[str, Any]) -> str:
@@ -215,7 +216,7 @@ def read_fbgemm(q: Mapping[str, Any]) -> Scheme:
     """FBGEMM FP8: a scale F32 for each output; the head is never packed."""
     layout = channel_layout("F8_E4M3", "F32")
     choose_listed, rules = skip_listed(q.get("modules_to_not_convert"), layout)
-    return Scheme("fbgemm-fp8", lambda one: None if one.part == "head" else choose_listed(one), rules.by_layer)
+    return Scheme("fbgemm-fp8", lambda one: None if one.part == "head" else choose_listed(one), rules.numbers)
 
 
 def read_mxfp4(q: Mapping[str, Any]) -> Scheme:
@@ -226,7 +227,7 @@ def read_mxfp4(q: Mapping[str, Any]) -> Scheme:
     def choose(linear: Linear) -> Layout | None:
         return layout if linear.part == "experts" and not rules.match(linear.name) else None
 
-    return Scheme("mxfp4", choose, rules.by_layer)
+    return Scheme("mxfp4", choose, rules.numbers)
 
 
 def read_mlx(q: Mapping[str, Any], stored: str) -> Scheme:
@@ -242,7 +243,6 @@ def read_mlx(q: Mapping[str, Any], stored: str) -> Scheme:
     for key, value in q.items():
         if "." in key or value is False:
             own[key] = read_mlx_layout(value, stored) if isinstance(value, Mapping) else None if not value else default
-    numbered = any(char.isdecimal() for key in own for char in key)
 
     def choose(linear: Linear) -> Layout | None:
         if linear.part in TOWER_PARTS:
@@ -251,7 +251,7 @@ def read_mlx(q: Mapping[str, Any], stored: str) -> Scheme:
         return None if layout is None or linear.inputs % layout[1] else layout[0]
 
     bits = read_bits(q, "bits", (2, 3, 4, 5, 6, 8))
-    return Scheme(f"mlx-int{bits}", choose, numbered, tables=True)
+    return Scheme(f"mlx-int{bits}", choose, read_numbers(own), tables=True)
 
 
 def read_mlx_layout(q: Mapping[str, Any], stored: str) -> tuple[Layout, int]:

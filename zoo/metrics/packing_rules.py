@@ -7,9 +7,12 @@ The lists are text from strangers. Regular expressions are taken only when they 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import lru_cache
+
+from zoo.metrics.packing_numbers import Numbers, read_numbers
 
 
 class NotWorkedOutError(Exception):
@@ -46,7 +49,7 @@ class NameRules:
     prefixes: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
     loose: bool
-    by_layer: bool  #: whether a rule names a layer by its number, so that layers can differ
+    numbers: Numbers  #: the layers that the rules can tell apart
 
     def match(self, name: str) -> bool:
         """Whether a rule applies to the module ``name`` (dotted, layer numbers filled in), however it is spelled."""
@@ -88,14 +91,12 @@ def read_rules(rules: object, *, loose: bool = True) -> NameRules:
     return build_rules(rules, loose)
 
 
-def build_rules(rules: Iterable[str], loose: bool) -> NameRules:
+def build_rules(rules: Sequence[str], loose: bool) -> NameRules:
     """See :func:`read_rules`."""
     names: set[str] = set()
     prefixes: set[str] = set()
     patterns: dict[str, re.Pattern[str]] = {}
-    by_layer = False
     for rule in rules:
-        by_layer = by_layer or any(char.isdecimal() for char in rule)
         if rule.startswith("re:"):
             patterns[rule] = compile_simple(rule[3:])
         elif _REGEX.intersection(rule):
@@ -109,9 +110,12 @@ def build_rules(rules: Iterable[str], loose: bool) -> NameRules:
         if len(patterns) > MAX_PATTERNS:
             raise NotWorkedOutError(f"its list of modules has more than {MAX_PATTERNS} patterns")
     ends, runs = tuple(names), tuple(f".{name}." for name in names)
-    return NameRules(frozenset(names), ends, runs, tuple(prefixes), tuple(patterns.values()), loose, by_layer)
+    return NameRules(
+        frozenset(names), ends, runs, tuple(prefixes), tuple(patterns.values()), loose, read_numbers(rules)
+    )
 
 
+@lru_cache(maxsize=4096)
 def compile_simple(pattern: str) -> re.Pattern[str]:
     """``pattern``, matched from the start of a name as ``re.match`` does, with wildcards that never back up.
 
@@ -127,6 +131,7 @@ def compile_simple(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
+@lru_cache(maxsize=4096)
 def compile_glob(rule: str) -> re.Pattern[str]:
     """A glob for a whole name, or for a module above it: ``model.layers.*.self_attn`` covers what is below."""
     if len(rule) > 400 or rule.count("*") > 6:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from zoo.metrics.packing_layouts import Layout
+from zoo.metrics.packing_numbers import Numbers
 from zoo.metrics.packing_rules import NameRules, NotWorkedOutError, read_rules
 
 #: Parts whose matrices are no linear layers of their class, so that no method packs them.
@@ -30,7 +31,7 @@ class Scheme(NamedTuple):
 
     name: str
     choose: Callable[[Linear], Layout | None]
-    by_layer: bool = False  #: layers of one kind can differ, so each is asked by its number
+    numbers: Numbers = Numbers()  #: the layers that can differ from others of their kind
     tables: bool = False  #: lookup tables and routers are packed as well
 
 

@@ -44,15 +44,17 @@ def sum_params(ledger: Ledger) -> Params:
     tied = False
     vocab = ledger.text.get("vocab_size")
     for tensor in ledger.tensors:
-        size = tensor.stored
+        part, size = tensor.part, tensor.stored
         if tensor.role != "param":
             mtp, buffers = mtp + size * (tensor.role == "mtp"), buffers + size * (tensor.role == "buffer")
             continue
-        tied = tied or (tensor.part == "head" and tensor.tied_to is not None)
-        stored[tensor.part] += size
-        active[tensor.part] += tensor.active
-        biases += size if tensor.is_bias else 0
-        untied_head += size if tensor.part == "head" and tensor.shape[:1] == (vocab,) else 0
+        stored[part] += size
+        active[part] += size if tensor.used == tensor.of else size * tensor.used // tensor.of
+        if tensor.is_bias:
+            biases += size
+        if part == "head":
+            tied = tied or tensor.tied_to is not None
+            untied_head += size if tensor.shape[:1] == (vocab,) else 0
     total, used = sum(stored.values()), sum(active.values())
     lookups = stored["embedding"] + stored["position"]
     return Params(
