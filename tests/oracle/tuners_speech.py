@@ -123,7 +123,45 @@ def tune_transcribe(rng: random.Random, config: Config) -> None:
                 del config[key]["model_type"]
 
 
+def tune_radio(rng: random.Random, config: Config) -> None:
+    config |= {"patch_size": rng.choice([7, 14]), "max_img_size": rng.choice([56, 60])}
+    maybe(rng, config, mlp_ratio=[2.0, 2.5, 3.7], num_cls_tokens=[1, 4], num_registers=[0, 4], num_channels=[1, 3])
+    maybe(rng, config, 0.3, video_temporal_patch_size=[2, 3], summary_idxs=[[0], [0, 1, 2], None], head_dim=[8])
+
+
+def tune_parakeet(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, subsampling_factor=[1, 2, 4, 8], num_mel_bins=[64, 80, 128], subsampling_conv_channels=[8, 16])
+    maybe(rng, config, 0.4, conv_kernel_size=[5, 9], subsampling_conv_stride=[1, 2], subsampling_conv_kernel_size=[5])
+    maybe(rng, config, 0.2, num_key_value_heads=[1, 2], head_dim=[8, 16])
+
+
+def tune_omni(rng: random.Random, config: Config) -> None:
+    older = rng.random() < 0.4
+    if rng.random() < 0.9:
+        text = section(rng, "nemotron_h")
+        maybe(rng, text, 0.4, num_nextn_predict_layers=[0, 1], tie_word_embeddings=[True])
+        config["llm_config" if older else "text_config"] = text
+    maybe(rng, config, 0.4, video_temporal_patch_size=[2, 3])
+    frames = config.get("video_temporal_patch_size", 2)
+    if frames != 2 or rng.random() < 0.85:
+        config["vision_config"] = section(rng, "radio") | {"video_temporal_patch_size": frames}
+    if rng.random() < 0.7:
+        sound = section(rng, "parakeet_encoder") | {"projection_hidden_size": 24}
+        if rng.random() < 0.5:
+            del sound["model_type"]
+        maybe(rng, sound, 1.0, projection_bias=[True, False])
+        config["sound_config" if older else "audio_config"] = sound
+    maybe(rng, config, 0.6, downsample_ratio=[0.5, 0.25, 1.0, 0.3], projector_hidden_size=[24, 40])
+    maybe(rng, config, 0.4, vision_hidden_size=[32, 1280])
+    maybe(rng, config, 0.4, vit_hidden_size=[48, 1280])
+    if older and rng.random() < 0.2:
+        config["text_config"] = section(rng, "nemotron_h")
+
+
 TUNERS: dict[str, Tuner] = {
+    "radio": tune_radio,
+    "parakeet_encoder": tune_parakeet,
+    "nemotron_h_omni": tune_omni,
     "nemotron3_diarization_audio": tune_nemotron_ear,
     "nemotron3_5_transcribe_asr_audio": tune_nemotron_ear,
     "nemotron3_5_transcribe_word_timestamp": tune_nemotron_ear,
