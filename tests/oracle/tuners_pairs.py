@@ -99,6 +99,27 @@ def tune_swin(rng: random.Random, config: Config) -> None:
         maybe(rng, config, 0.2, architectures=[["DonutSwinForImageClassification"]])
 
 
+def tune_florence(rng: random.Random, config: Config) -> None:
+    text = section(rng, "bart" if rng.random() < 0.85 else "mbart")
+    for key in ("architectures", "num_labels", "id2label"):
+        text.pop(key, None)
+    if text["model_type"] == "bart" and rng.random() < 0.3:
+        del text["model_type"]
+    maybe(rng, text, 0.3, tie_word_embeddings=[True, False])
+    stages = rng.randint(1, 4)
+    widths = [8 << stage for stage in range(stages)]
+    vision: Config = {"embed_dim": widths, "num_heads": [2] * stages, "num_groups": [2] * stages}
+    maybe(rng, vision, depths=[[rng.randint(0, 3) for _ in range(4)]], projection_dim=[16], mlp_ratio=[2.0, 4.0, 1.3])
+    maybe(rng, vision, 0.4, patch_prenorm=[[False] * 4, [True] * 4], patch_size=[[3] * 4], qkv_bias=[False])
+    maybe(rng, vision, 0.4, in_channels=[1], max_position_embeddings=[20], max_temporal_embeddings=[10])
+    if rng.random() < 0.3:
+        vision["embed_dim"] = [width + 2 for width in widths]
+    config |= {"text_config": text, "vision_config": vision}
+    drop_some(rng, config, 0.1)
+    maybe(rng, config, 0.5, tie_word_embeddings=[True, False])
+    maybe(rng, config, 0.3, architectures=[["Florence2Model"]])
+
+
 IMAGE_ENCODERS = ["vit", "deit", "beit", "swin", "donut-swin", "clip_vision_model", "siglip_vision_model"]
 OFTEN = ["gpt2", "bert", "roberta", "trocr", "mbart", "bart", "xlm-roberta", "camembert", "electra"]
 SELDOM = [
@@ -133,6 +154,7 @@ def tune_image_pair(rng: random.Random, config: Config) -> None:
 
 
 TUNERS: dict[str, Tuner] = {
+    "florence2": tune_florence,
     "vision-encoder-decoder": tune_image_pair,
     "vit": tune_vit,
     "deit": tune_vit,
