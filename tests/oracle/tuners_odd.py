@@ -76,9 +76,27 @@ def tune_prophetnet(rng: random.Random, config: Config) -> None:
         config["architectures"] = ["ProphetNetForCausalLM"]
 
 
+def tune_reformer(rng: random.Random, config: Config) -> None:
+    """Layers of both kinds in any order, positions of both kinds, decoders and encoders."""
+    config |= {"pad_token_id": 0, "hidden_size": 32, "num_attention_heads": rng.choice([2, 3])}
+    config.pop("num_hidden_layers", None)
+    maybe(rng, config, 0.8, attn_layers=[["local"], ["lsh", "lsh"], ["local", "lsh", "local"], ["lsh", "local"] * 3])
+    maybe(rng, config, attention_head_size=[8, 24], feed_forward_size=[24, 64], vocab_size=[64, 97])
+    maybe(rng, config, max_position_embeddings=[40, 66], num_hashes=[1, 2], num_buckets=[None, 8, [4, 8]])
+    maybe(rng, config, 0.3, local_attn_chunk_length=[8, 16], lsh_attn_chunk_length=[8, 16], num_labels=[1, 3])
+    config |= {"axial_pos_shape": rng.choice([[8, 8], [4, 16]]), "axial_pos_embds_dim": rng.choice([[16, 16], [8, 24]])}
+    if rng.random() < 0.4:
+        head = rng.choice(["ModelWithLMHead", "Model", "ForQuestionAnswering", "ForSequenceClassification"])
+        config |= {"is_decoder": True, "architectures": [f"Reformer{head}"]}
+    if rng.random() < 0.3 and "attn_layers" in config:
+        many = len(config["attn_layers"]) + 2 * (len(set(config["attn_layers"])) == 1)
+        config["num_hidden_layers"] = rng.randint(1, many)
+
+
 TUNERS: dict[str, Tuner] = {
     "ultravbert": tune_ultravbert,
     "prophetnet": tune_prophetnet,
+    "reformer": tune_reformer,
     "fnet": tune_fnet,
     "ibert": tune,
     "mra": tune_mra,
