@@ -93,10 +93,24 @@ def tune_reformer(rng: random.Random, config: Config) -> None:
         config["num_hidden_layers"] = rng.randint(1, many)
 
 
+def tune_funnel(rng: random.Random, config: Config) -> None:
+    """Blocks of any sizes, some gone through more than once; the other names of the keys, too."""
+    for key in ("hidden_size", "num_attention_heads", "num_hidden_layers"):
+        config.pop(key, None)
+    config |= {"d_model": rng.choice([32, 48]), "n_head": rng.choice([2, 4]), "d_head": rng.choice([8, 12])}
+    config["block_sizes"] = sizes = rng.choices([1, 2, 3], k=rng.choice([1, 2, 3, 4]))
+    maybe(rng, config, 0.5, d_inner=[24, 64], num_decoder_layers=[0, 1, 3], vocab_size=[64, 97])
+    maybe(rng, config, 0.4, block_repeats=[None, [rng.choice([1, 2]) for _ in sizes]], num_labels=[1, 3])
+    maybe(rng, config, 0.3, attention_type=["factorized"], pooling_type=["max"])
+    if rng.random() < 0.3:
+        config |= {"hidden_size": config.pop("d_model"), "num_attention_heads": config.pop("n_head")}
+
+
 TUNERS: dict[str, Tuner] = {
     "ultravbert": tune_ultravbert,
     "prophetnet": tune_prophetnet,
     "reformer": tune_reformer,
+    "funnel": tune_funnel,
     "fnet": tune_fnet,
     "ibert": tune,
     "mra": tune_mra,
