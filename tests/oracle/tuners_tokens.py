@@ -86,7 +86,36 @@ def tune_janus(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.9, vq_config=[section(rng, "janus_vqgan")])
 
 
+def small_blt(rng: random.Random, **keys: Any) -> Config:
+    heads = rng.choice([2, 4])
+    one: Config = {"hidden_size": 16 * heads, "num_attention_heads": heads, "num_hidden_layers": rng.randint(0, 3)}
+    maybe(rng, one, intermediate_size=[24, 40, 0], num_key_value_heads=[1, 2, None, 0], vocab_size=[97, 260])
+    return one | keys
+
+
+def tune_blt(rng: random.Random, config: Config) -> None:
+    encoder, decoder, inner = small_blt(rng), small_blt(rng), small_blt(rng)
+    inner.pop("vocab_size", None)
+    maybe(rng, encoder, 0.5, cross_attn_all_layers=[True, False], cross_attn_k=[1, 3], sliding_window=[7])
+    maybe(rng, decoder, 0.5, cross_attn_all_layers=[True, False], cross_attn_k=[1, 3], hidden_size_global=[24, 64])
+    maybe(rng, config, 0.9, encoder_config=[encoder], decoder_config=[decoder], global_config=[inner])
+    maybe(rng, config, 0.9, patcher_config=[small_blt(rng)], encoder_hash_byte_group_vocab=[50])
+    maybe(rng, config, 0.4, cross_attn_k=[1, 3, 4], encoder_hash_byte_group_size=[[3], [2, 4, 6], []])
+    maybe(rng, config, 0.4, encoder_hash_byte_group_nb_functions=[2], patching_mode=["space"], vocab_size=[97, 260])
+    maybe(rng, config, 0.4, local_attention_window_len=[None, 16])
+    config["tie_word_embeddings"] = rng.random() < 0.3
+    if config["tie_word_embeddings"]:
+        same = {"hidden_size": 32, "num_attention_heads": 4, "vocab_size": 97}
+        config |= {"vocab_size": 97, "encoder_config": encoder | same, "decoder_config": decoder | same}
+
+
+def tune_patcher(rng: random.Random, config: Config) -> None:
+    config |= small_blt(rng, architectures=["BltPatcher"])
+
+
 TUNERS: dict[str, Tuner] = {
+    "blt": tune_blt,
+    "blt_patcher": tune_patcher,
     "chameleon": tune_chameleon,
     "chameleon_vqgan": tune_chameleon_codec,
     "emu3": tune_emu3,
@@ -98,6 +127,7 @@ TUNERS: dict[str, Tuner] = {
 }
 #: Types that no auto class maps to a class, and those that cannot be built without their vocabulary.
 REQUIRED: dict[str, Config] = {
+    "blt_patcher": {"architectures": ["BltPatcher"]},
     "chameleon": {"vocabulary_map": {"<image>": 8711}},
     "chameleon_vqgan": {"architectures": ["ChameleonVQVAE"]},
     "emu3": {"vocabulary_map": {"<image>": 151859}, "architectures": ["Emu3ForConditionalGeneration"]},
