@@ -120,6 +120,21 @@ def tune_florence(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.3, architectures=[["Florence2Model"]])
 
 
+def tune_udop(rng: random.Random, config: Config) -> None:
+    other = {"d_model": "hidden_size", "num_heads": "num_attention_heads"}
+    if config.get("num_decoder_layers") is not None:
+        other["num_layers"] = "num_hidden_layers"
+    for key in [key for key in other if key in config and rng.random() < 0.2]:
+        config[other[key]] = config.pop(key)
+    maybe(rng, config, 0.5, d_kv=[8, 12], max_2d_position_embeddings=[20], image_size=[28, [28, 14]])
+    maybe(rng, config, 0.5, patch_size=[7, [7, 14]], num_channels=[1], relative_attention_num_buckets=[8, 16])
+    maybe(rng, config, 0.5, feed_forward_proj=["gated-gelu", "gelu", "gated-silu"])
+    tables = [{"type": "horizontal", "relative_attention_num_buckets": 12}, {"type": "vertical", "prefix_bucket": True}]
+    maybe(rng, config, 0.4, relative_bias_args=[[{"type": "1d"}], [{"type": "1d"}, *tables], tables, None])
+    names = ["Model", "EncoderModel", "ForConditionalGeneration"]
+    maybe(rng, config, 0.6, architectures=[[f"Udop{name}"] for name in names])
+
+
 IMAGE_ENCODERS = ["vit", "deit", "beit", "swin", "donut-swin", "clip_vision_model", "siglip_vision_model"]
 OFTEN = ["gpt2", "bert", "roberta", "trocr", "mbart", "bart", "xlm-roberta", "camembert", "electra"]
 SELDOM = [
@@ -154,6 +169,7 @@ def tune_image_pair(rng: random.Random, config: Config) -> None:
 
 
 TUNERS: dict[str, Tuner] = {
+    "udop": tune_udop,
     "florence2": tune_florence,
     "vision-encoder-decoder": tune_image_pair,
     "vit": tune_vit,
