@@ -135,6 +135,21 @@ def tune_udop(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.6, architectures=[[f"Udop{name}"] for name in names])
 
 
+def tune_first_idefics(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.5, additional_vocab_size=[2, 5], cross_layer_interval=[1, 2, 3, 9], alpha_type=["vector"])
+    maybe(rng, config, 0.3, alpha_initializer=["ones"], qk_layer_norms=[True], use_resampler=[True, False])
+    heads = rng.choice([2, 4])
+    vision: Config = {rng.choice(["embed_dim", "hidden_size"]): 8 * heads, "num_attention_heads": heads}
+    maybe(rng, vision, num_hidden_layers=[1, 3], intermediate_size=[24], patch_size=[7], image_size=[28, 30])
+    maybe(rng, vision, 0.3, num_channels=[1], model_type=["idefics", "clip_vision_model"])
+    perceiver: Config = {"resampler_depth": rng.randint(1, 3)}
+    maybe(rng, perceiver, resampler_n_heads=[2], resampler_head_dim=[8, 12], resampler_n_latents=[4])
+    maybe(rng, perceiver, 0.4, qk_layer_norms_perceiver=[True], use_resampler=[True])
+    config |= {"vision_config": vision, "perceiver_config": perceiver}
+    drop_some(rng, config)
+    maybe(rng, config, 0.3, architectures=[["IdeficsModel"]])
+
+
 IMAGE_ENCODERS = ["vit", "deit", "beit", "swin", "donut-swin", "clip_vision_model", "siglip_vision_model"]
 OFTEN = ["gpt2", "bert", "roberta", "trocr", "mbart", "bart", "xlm-roberta", "camembert", "electra"]
 SELDOM = [
@@ -169,6 +184,7 @@ def tune_image_pair(rng: random.Random, config: Config) -> None:
 
 
 TUNERS: dict[str, Tuner] = {
+    "idefics": tune_first_idefics,
     "udop": tune_udop,
     "florence2": tune_florence,
     "vision-encoder-decoder": tune_image_pair,
