@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.oracle.tuners_sparse import maybe, tune_deepseek
-from tests.oracle.tuners_vision import nest
+from tests.oracle.tuners_vision import nest, section
 
 Config = dict[str, Any]
 Tuner = Callable[[random.Random, Config], None]
@@ -106,7 +106,46 @@ def tune_ocr(rng: random.Random, config: Config) -> None:
         maybe(rng, config, 0.5, sliding_window=[32])
 
 
+def tune_phi4(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([2, 4])
+    vision: Config = {"hidden_size": 8 * heads, "num_attention_heads": heads, "num_hidden_layers": rng.randint(1, 3)}
+    maybe(rng, vision, intermediate_size=[24, 40], patch_size=[7, 14], image_size=[28, 70], num_channels=[1])
+    audio: Config = {"hidden_size": 48, "num_attention_heads": heads, "num_blocks": rng.randint(1, 3)}
+    maybe(rng, audio, intermediate_size=[24, 40], input_size=[40, 81], time_reduction=[2, 4, 6, 16])
+    maybe(rng, audio, kernel_size=[1, 5], nemo_conv_channels=[16], bias_max_distance=[20], bias_symmetric=[True])
+    maybe(rng, audio, 0.4, ext_pw_out_channel=[24], depthwise_separable_out_channel=[40], depthwise_multiplier=[2])
+    maybe(rng, audio, 0.3, downsample_rate=[2], head_dim=[8])
+    maybe(rng, config, 0.85, vision_config=[vision], audio_config=[audio])
+    maybe(rng, config, 0.3, sliding_window=[16], num_key_value_heads=[None], head_dim=[8, 16])
+    config["pad_token_id"] = 3
+
+
+def tune_pi0(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([1, 2])
+    expert: Config = {"hidden_size": rng.choice([24, 32]), "num_attention_heads": heads, "head_dim": 8}
+    expert |= {"num_hidden_layers": 2, "num_key_value_heads": 1, "intermediate_size": 40}
+    maybe(rng, expert, 0.4, model_type=["gemma", "gemma2", "llama"], attention_bias=[True], vocab_size=[50])
+    seen = section(rng, "paligemma")
+    maybe(rng, config, 0.8, dit_config=[expert], vlm_config=[seen])
+    maybe(rng, config, max_state_dim=[8, 14], max_action_dim=[7, 16], chunk_size=[10])
+
+
+def tune_formula(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([2, 4])
+    text: Config = {"decoder_attention_heads": heads, rng.choice(["d_model", "hidden_size"]): 16 * heads}
+    maybe(rng, text, decoder_layers=[1, 3], decoder_ffn_dim=[24, 40], vocab_size=[64, 97], encoder_layers=[2])
+    maybe(rng, text, max_position_embeddings=[16, 40], tie_word_embeddings=[True], encoder_attention_heads=[4])
+    vision = tune_sam(rng)
+    vision.pop("downsample_channels", None)
+    maybe(rng, vision, 0.5, post_conv_in_channels=[16], post_conv_mid_channels=[24], post_conv_out_channels=[40])
+    maybe(rng, vision, 0.5, decoder_hidden_size=[32])
+    maybe(rng, config, 0.85, text_config=[text], vision_config=[vision], tie_word_embeddings=[True, False])
+
+
 TUNERS: dict[str, Tuner] = {
+    "phi4_multimodal": tune_phi4,
+    "pi0": tune_pi0,
+    "pp_formulanet": tune_formula,
     "deepseek_ocr2": tune_ocr,
     "deepseek_ocr2_text": tune_reader,
     "unlimited_ocr": tune_ocr,
