@@ -150,6 +150,24 @@ def tune_first_idefics(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.3, architectures=[["IdeficsModel"]])
 
 
+def tune_evolla(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.4, aligner_ffn_mult=[2], aligner_enable_bias=[False], aligner_num_add_layers=[1, 2, 3])
+    maybe(rng, config, 0.4, resampler_depth=[1, 3], resampler_dim_head=[8], resampler_heads=[2], resampler_ff_mult=[2])
+    maybe(rng, config, 0.4, resampler_num_latents=[6], tie_word_embeddings=[True])
+    maybe(rng, config, 0.2, head_dim=[8, 24])
+    config |= {"is_decoder": False, "add_cross_attention": False}
+    if "hidden_size" in config and "num_attention_heads" not in config:
+        config |= {"num_attention_heads": 4, "hidden_size": 32, "num_key_value_heads": 2}
+    heads = rng.choice([2, 4])
+    protein: Config = {"hidden_size": heads * rng.choice([8, 12]), "num_attention_heads": heads}
+    maybe(rng, protein, num_hidden_layers=[1, 3], intermediate_size=[24], vocab_size=[30])
+    maybe(rng, protein, 0.4, position_embedding_type=["absolute"], emb_layer_norm_before=[True])
+    maybe(rng, protein, 0.4, max_position_embeddings=[40], head_dim=[7])
+    config["protein_encoder_config"] = protein
+    drop_some(rng, config)
+    maybe(rng, config, 0.3, architectures=[["EvollaModel"]])
+
+
 IMAGE_ENCODERS = ["vit", "deit", "beit", "swin", "donut-swin", "clip_vision_model", "siglip_vision_model"]
 OFTEN = ["gpt2", "bert", "roberta", "trocr", "mbart", "bart", "xlm-roberta", "camembert", "electra"]
 SELDOM = [
@@ -184,6 +202,7 @@ def tune_image_pair(rng: random.Random, config: Config) -> None:
 
 
 TUNERS: dict[str, Tuner] = {
+    "evolla": tune_evolla,
     "idefics": tune_first_idefics,
     "udop": tune_udop,
     "florence2": tune_florence,
