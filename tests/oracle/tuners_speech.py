@@ -158,7 +158,38 @@ def tune_omni(rng: random.Random, config: Config) -> None:
         config["text_config"] = section(rng, "nemotron_h")
 
 
+def tune_seamless(rng: random.Random, config: Config) -> None:
+    classes = ["ForTextToText", "ForSpeechToText", "ForTextToSpeech", "ForSpeechToSpeech", "Model"]
+    first = config["model_type"] == "seamless_m4t"
+    classes += ["TextToUnitModel", "TextToUnitForConditionalGeneration", "CodeHifiGan"] if first else []
+    prefix = "SeamlessM4T" if first else "SeamlessM4Tv2"
+    config["architectures"] = [prefix + rng.choice(classes)]
+    heads = [2, 4]
+    for stack in ("encoder", "decoder", "speech_encoder", "t2u_encoder", "t2u_decoder"):
+        config |= {f"{stack}_attention_heads": rng.choice(heads), f"{stack}_layers": rng.randint(1, 3)}
+    if rng.random() < 0.3:
+        config["num_hidden_layers"] = config.pop("decoder_layers")
+    config |= {"hidden_size": rng.choice([32, 48]), "speech_encoder_intermediate_size": rng.choice([24, 40])}
+    maybe(rng, config, encoder_ffn_dim=[24, 40], decoder_ffn_dim=[24, 56], t2u_encoder_ffn_dim=[24], vocab_size=[64])
+    maybe(rng, config, t2u_decoder_ffn_dim=[32], t2u_vocab_size=[50, 80], feature_projection_input_dim=[16, 80])
+    maybe(rng, config, 0.4, adaptor_kernel_size=[4, 8], num_adapter_layers=[0, 2], conv_depthwise_kernel_size=[7, 15])
+    maybe(rng, config, 0.5, position_embeddings_type=["relative", "relative_key", "rotary", "none"])
+    maybe(rng, config, 0.5, upsample_rates=[[4, 2], [3, 2, 2]], upsample_kernel_sizes=[[8, 4], [7, 4, 4]])
+    maybe(rng, config, 0.4, resblock_kernel_sizes=[[3], [3, 7]], resblock_dilation_sizes=[[[1, 3]], [[1], [1, 3, 5]]])
+    maybe(rng, config, 0.5, upsample_initial_channel=[32, 50], unit_embed_dim=[24], lang_embed_dim=[8])
+    maybe(rng, config, 0.4, vocoder_num_langs=[3], vocoder_num_spkrs=[4], unit_hifi_gan_vocab_size=[60])
+    maybe(rng, config, 0.4, spkr_embed_dim=[12], variance_predictor_kernel_size=[3, 5], tie_word_embeddings=[False])
+    if not first:
+        maybe(
+            rng, config, 0.5, char_vocab_size=[90], left_max_position_embeddings=[5], t2u_max_position_embeddings=[64]
+        )
+        maybe(rng, config, 0.5, t2u_variance_predictor_embed_dim=[32], t2u_variance_predictor_hidden_dim=[16])
+        maybe(rng, config, 0.4, t2u_variance_predictor_kernel_size=[5], right_max_position_embeddings=[0, 3])
+
+
 TUNERS: dict[str, Tuner] = {
+    "seamless_m4t": tune_seamless,
+    "seamless_m4t_v2": tune_seamless,
     "radio": tune_radio,
     "parakeet_encoder": tune_parakeet,
     "nemotron_h_omni": tune_omni,
