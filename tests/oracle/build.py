@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -12,7 +13,7 @@ from zoo.arch.config import find_spec
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.)")
+NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.)|(?<=\.expert_)\d+(?=\.)")
 
 #: Auto classes in the order in which they are asked for the natural head of a type.
 TASKS = (
@@ -30,7 +31,7 @@ Patterns = dict[tuple[str, tuple[int, ...]], int]
 
 
 def fold(name: str) -> str:
-    """``name`` with every number that is a component of its own replaced by ``{}``."""
+    """``name`` with every number that is a component of its own, or that of an expert, replaced by ``{}``."""
     return NUMBER.sub("{}", name)
 
 
@@ -101,3 +102,10 @@ def is_bias(name: str) -> bool:
 def describe(config: dict[str, Any]) -> dict[str, Any]:
     """Build and describe."""
     return describe_model(build_model(config))
+
+
+def save_config(model: Any) -> dict[str, Any]:
+    """The ``config.json`` that transformers writes beside the weights of ``model``."""
+    model.config.architectures = [type(model).__name__]
+    written: dict[str, Any] = json.loads(model.config.to_json_string(use_diff=True))
+    return written

@@ -47,8 +47,8 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
         rows += block(c, Place(embedding=base.embedding))
     if (key := find_refused(config, c.read)) is not None:
         raise UnsupportedError(f"{model_type}: {key} changes single layers, which is not followed")
-    tensors = tuple(row for row in rows if isinstance(row, Tensor))
-    states = tuple(row for row in rows if isinstance(row, State))
+    tensors = tuple([row for row in rows if type(row) is Tensor])
+    states = tuple([row for row in rows if type(row) is State])
     text = architecture.text(c) if architecture.text else c
     return Ledger(architecture, name, c, text, tensors, states)
 

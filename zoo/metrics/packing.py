@@ -127,6 +127,7 @@ def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stor
     hidden = ledger.text.dim("hidden")
     transposed = ledger.architecture.model_type in _TRANSPOSED_TYPES
     biases = {tensor.name for tensor in ledger.tensors if tensor.name.endswith(".bias")}
+    asked: dict[int, tuple[tuple[int | None, int], ...]] = {id(None): ((None, 1),)}  # rows of a group share their list
     for tensor in tensors:
         if not tensor.stored:
             continue
@@ -134,7 +135,9 @@ def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stor
         if not linears or (text_only and tensor.part in TOWER_PARTS):
             total.add(stored, tensor.stored)
             continue
-        groups = ((None, 1),) if tensor.layers is None else tuple(scheme.numbers.split(tensor.layers))
+        groups = asked.get(id(tensor.layers))
+        if groups is None:
+            groups = asked[id(tensor.layers)] = tuple(scheme.numbers.split(tensor.layers or ()))
         for linear, copies in linears:
             biased = f"{linear.name}.bias" in biases
             for layer, times in groups:

@@ -101,13 +101,12 @@ class NamedExperts:
             raise UnsupportedError(f"{c.model_type}: {used} of {experts} experts per token is out of range")
         yield from p.linear("router.classifier", c.hidden, experts, "router", c.flag("router_bias"))
         up, down = self.names
-        for expert in range(experts):
-            below = p.at(f"experts.expert_{expert}")
-            rows = (
-                *below.linear(up, c.hidden, width, "experts", self.bias),
-                *below.linear(down, width, c.hidden, "experts", self.bias),
-            )
-            yield from (row._replace(used=used, of=experts) for row in rows)
+        below = p.at("experts.expert_{}")
+        rows = (
+            *below.linear(up, c.hidden, width, "experts", self.bias),
+            *below.linear(down, width, c.hidden, "experts", self.bias),
+        )
+        yield from (row._replace(copies=experts, used=used, of=experts) for row in rows)
 
 
 def switch_kinds(count: str, sparse: str) -> Block:
