@@ -106,11 +106,31 @@ def tune_funnel(rng: random.Random, config: Config) -> None:
         config |= {"hidden_size": config.pop("d_model"), "num_attention_heads": config.pop("n_head")}
 
 
+def tune_perceiver(rng: random.Random, config: Config) -> None:
+    """Latents of any width, queries and keys of their own, and every class."""
+    config |= {"d_latents": rng.choice([16, 32]), "d_model": rng.choice([16, 24]), "num_latents": rng.choice([4, 6])}
+    config |= {"num_self_attends_per_block": rng.choice([1, 2, 4]), "num_self_attention_heads": rng.choice([1, 2, 4])}
+    config["num_cross_attention_heads"] = rng.choice([1, 2, 4])
+    maybe(rng, config, 0.4, qk_channels=[8, 16, None], v_channels=[8, 16, None], num_blocks=[1, 2, 8])
+    maybe(rng, config, 0.4, cross_attention_shape_for_attention=["q", "kv"], max_position_embeddings=[40, 66])
+    maybe(rng, config, 0.4, cross_attention_widening_factor=[1, 2, 4], self_attention_widening_factor=[1, 2, 4])
+    maybe(rng, config, 0.4, image_size=[8, 28], samples_per_patch=[4, 16], output_num_channels=[8, 24])
+    maybe(rng, config, 0.4, _label_trainable_num_channels=[16, 40], num_labels=[1, 3, 700], vocab_size=[64, 97])
+    config.pop("use_query_residual", None)
+    if rng.random() < 0.7:
+        tasks = ("ImageClassificationLearned", "ImageClassificationFourier", "ImageClassificationConvProcessing")
+        task = rng.choice([*tasks, "OpticalFlow", "MultimodalAutoencoding", "SequenceClassification", "MaskedLM"])
+        config["architectures"] = [f"PerceiverFor{task}"]
+        if task.startswith(("Image", "Optical", "Multi")) and not config.get("qk_channels"):
+            config["num_cross_attention_heads"] = 1  # the channels of what is seen are odd
+
+
 TUNERS: dict[str, Tuner] = {
     "ultravbert": tune_ultravbert,
     "prophetnet": tune_prophetnet,
     "reformer": tune_reformer,
     "funnel": tune_funnel,
+    "perceiver": tune_perceiver,
     "fnet": tune_fnet,
     "ibert": tune,
     "mra": tune_mra,
