@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from tests.arch.ledgers import active, buffers, cached, part, total
+from tests.arch.ledgers import active, buffers, cached, part, stored, total
+from tests.arch.remote_models import (
+    BAICHUAN,
+    CHATGLM,
+    DEEPSEEK,
+    DELTA_NET,
+    FALCON,
+    GLA,
+    HUNYUAN,
+    INTERN_VIT,
+    INTERNVL,
+    LING,
+    MIMO,
+    MINICPM,
+    MINICPMV,
+    MINICPMV_LLAMA,
+    MINIMAX,
+    NEMOTRON,
+    PHI,
+    PHI3_SMALL,
+    PHI3V,
+    PUBLISHED,
+    SIGLIP,
+    Published,
+    glm,
+    internlm2,
+    nas_layers,
+    qwen,
+    shape,
+)
 from zoo.arch import build_ledger
 from zoo.arch.config import MissingKeyError, UnsupportedError, load_specs
 from zoo.arch.registry import load_architectures
 
-
-class Published(NamedTuple):
-    """What shapes a real model, and how many elements its files hold: parameters, and buffers beside them."""
-
-    model: str
-    config: dict[str, Any]
-    params: int
-    buffers: int = 0
-
-
-def shape(
-    model_type: str,
-    hidden: int,
-    ffn: int,
-    layers: int,
-    heads: int,
-    vocab: int,
-    kv_heads: int | None = None,
-    **more: Any,
-) -> dict[str, Any]:
-    """A config in the usual keys."""
-    config = {"hidden_size": hidden, "intermediate_size": ffn, "num_hidden_layers": layers, "vocab_size": vocab}
-    config |= {"model_type": model_type, "num_attention_heads": heads, "tie_word_embeddings": False}
-    return config | ({} if kv_heads is None else {"num_key_value_heads": kv_heads}) | more
+WINDOWED = [{"attention": {"n_heads_in_group": 8, "window_length": 4096}, "ffn": {"ffn_mult": 1.0}}] * 80
 
 
 def fixed_state(config: dict[str, Any]) -> int:
@@ -42,168 +48,10 @@ def fixed_state(config: dict[str, Any]) -> int:
     return sum(state.fixed * state.repeats for state in build_ledger(config).states)
 
 
-def qwen(hidden: int, ffn: int, layers: int, heads: int, vocab: int, **more: Any) -> dict[str, Any]:
-    return shape("qwen", hidden, ffn, layers, heads, vocab, kv_channels=128, no_bias=True, **more)
-
-
-def internlm2(hidden: int, ffn: int, layers: int, heads: int) -> dict[str, Any]:
-    return shape("internlm2", hidden, ffn, layers, heads, 92544, 8, bias=False)
-
-
-def glm(layers: int, vocab: int, **more: Any) -> dict[str, Any]:
-    """ChatGLM2 and later, which differ in depth and vocabulary."""
-    config = {"model_type": "chatglm", "architectures": ["ChatGLMModel"], "num_layers": layers, "hidden_size": 4096}
-    config |= {"ffn_hidden_size": 13696, "kv_channels": 128, "num_attention_heads": 32, "padded_vocab_size": vocab}
-    config |= {"multi_query_attention": True, "multi_query_group_num": 2, "add_bias_linear": False, "rmsnorm": True}
-    config |= {"add_qkv_bias": True, "post_layer_norm": True, "seq_length": 8192, "tie_word_embeddings": False}
-    return config | more
-
-
-CHATGLM = {
-    "model_type": "chatglm",
-    "architectures": ["ChatGLMModel"],
-    "hidden_size": 4096,
-    "inner_hidden_size": 16384,
-    "max_sequence_length": 2048,
-    "num_attention_heads": 32,
-    "num_layers": 28,
-    "position_encoding_2d": True,
-    "vocab_size": 130528,
-}
-DEEPSEEK = shape(
-    *("deepseek", 2048, 10944, 28, 16, 102400, 16),
-    attention_bias=False,
-    moe_layer_freq=1,
-    first_k_dense_replace=1,
-    moe_intermediate_size=1408,
-    n_routed_experts=64,
-    n_shared_experts=2,
-    num_experts_per_tok=6,
-)
-LING = shape(
-    *("bailing_moe", 2048, 5632, 28, 16, 126464, 4),
-    use_bias=False,
-    use_qkv_bias=False,
-    first_k_dense_replace=0,
-    moe_intermediate_size=1408,
-    num_experts=64,
-    num_shared_experts=2,
-    num_experts_per_tok=6,
-)
-EXAONE = {
-    **shape("exaone", 4096, 14336, 32, 32, 102400, 8, head_dim=128, num_layers=32),
-    "architectures": ["ExaoneForCausalLM"],
-}
-BAICHUAN = shape("baichuan", 4096, 11008, 32, 32, 64000, architectures=["BaiChuanForCausalLM"])
-MINICPM = shape("minicpm", 2304, 5760, 40, 36, 122753, 36)
-
-INTERN_VIT = {
-    "model_type": "intern_vit_6b",
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "num_channels": 3,
-    "patch_size": 14,
-    "image_size": 448,
-    "qkv_bias": True,
-    "qk_normalization": False,
-    "norm_type": "layer_norm",
-}
-INTERN_VIT_6B = INTERN_VIT | {
-    "hidden_size": 3200,
-    "intermediate_size": 12800,
-    "num_hidden_layers": 45,
-    "num_attention_heads": 25,
-    "qkv_bias": False,
-    "qk_normalization": True,
-    "norm_type": "rms_norm",
-}
-INTERNVL = {
-    "model_type": "internvl_chat",
-    "architectures": ["InternVLChatModel"],
-    "downsample_ratio": 0.5,
-    "llm_config": internlm2(2048, 8192, 24, 16) | {"vocab_size": 92553, "architectures": ["InternLM2ForCausalLM"]},
-    "vision_config": INTERN_VIT,
-}
-INTERNVL_78B = INTERNVL | {
-    "llm_config": shape("qwen2", 8192, 29568, 80, 64, 151674, 8, architectures=["Qwen2ForCausalLM"]),
-    "vision_config": INTERN_VIT_6B,
-}
-SIGLIP = {
-    "model_type": "siglip",
-    "hidden_size": 1152,
-    "intermediate_size": 4304,
-    "num_hidden_layers": 27,
-    "num_attention_heads": 16,
-    "patch_size": 14,
-    "image_size": 980,
-}
-MINICPMV = shape(
-    *("minicpmv", 3584, 18944, 28, 28, 151666, 4),
-    architectures=["MiniCPMV"],
-    version=2.6,
-    query_num=64,
-    drop_vision_last_layer=False,
-    vision_config=SIGLIP,
-)
-
-GLA = {
-    "model_type": "gla",
-    "architectures": ["GLAForCausalLM"],
-    "hidden_size": 2048,
-    "hidden_ratio": 4,
-    "intermediate_size": None,
-    "num_hidden_layers": 24,
-    "num_heads": 4,
-    "expand_k": 0.5,
-    "expand_v": 1,
-    "tie_word_embeddings": False,
-    "vocab_size": 32000,
-}
-DELTA_NET = GLA | {
-    "model_type": "delta_net",
-    "architectures": ["DeltaNetForCausalLM"],
-    "num_heads": 16,
-    "expand_k": 1,
-    "use_beta": True,
-    "use_gate": False,
-    "use_output_norm": True,
-    "use_short_conv": True,
-    "conv_size": 4,
-}
-
-PUBLISHED = [
-    Published("Qwen/Qwen-1_8B", qwen(2048, 11008, 24, 16, 151936), 1_836_828_672),
-    Published("Qwen/Qwen-7B", qwen(4096, 22016, 32, 32, 151936), 7_721_324_544),
-    Published("Qwen/Qwen-14B", qwen(5120, 27392, 40, 40, 152064), 14_167_290_880),
-    Published("Qwen/Qwen-72B", qwen(8192, 49152, 80, 64, 152064), 72_287_920_128),
-    # The index gives 40,177,428,480 bytes, two for each element.
-    Published("internlm/internlm-20b", shape("internlm", 5120, 13824, 60, 40, 103168, bias=False), 20_088_714_240),
-    Published("internlm/internlm2_5-1_8b-chat", internlm2(2048, 8192, 24, 16), 1_889_110_016),
-    Published("internlm/internlm2_5-7b-chat", internlm2(4096, 14336, 32, 32), 7_737_708_544),
-    Published("internlm/internlm2_5-20b-chat", internlm2(6144, 16384, 48, 48), 19_861_149_696),
-    Published("baichuan-inc/Baichuan-7B", BAICHUAN, 7_000_559_616),
-    Published("openbmb/MiniCPM-2B-sft-bf16", MINICPM | {"tie_word_embeddings": True}, 2_724_880_896),
-    Published("openbmb/MiniCPM4-8B", shape("minicpm", 4096, 16384, 32, 32, 73448, 2), 8_185_253_888),
-    Published("LGAI-EXAONE/EXAONE-3.5-7.8B-Instruct", EXAONE, 7_818_448_896),
-    Published("zai-org/chatglm-6b", CHATGLM, 6_173_286_400),
-    # The index gives 12,487,168,064 bytes, two for each element; loaded, 32 of them are no parameters.
-    Published("zai-org/chatglm2-6b", glm(28, 65024), 6_243_584_000, 32),
-    Published("zai-org/glm-4-9b-chat", glm(40, 151552), 9_399_951_360, 32),
-    Published("deepseek-ai/deepseek-moe-16b-chat", DEEPSEEK, 16_375_728_128),
-    Published("inclusionAI/Ling-lite", LING, 16_801_974_272),
-    Published("fla-hub/gla-1.3B-100B", GLA, 1_365_514_240),
-    Published("fla-hub/delta_net-1.3B-100B", DELTA_NET, 1_365_677_056),
-    Published("OpenGVLab/InternVL2-2B", INTERNVL, 2_205_754_368),
-    Published("OpenGVLab/InternVL2_5-78B", INTERNVL_78B, 78_408_318_336),
-    Published("openbmb/MiniCPM-V-2_6", MINICPMV, 8_099_175_152),
-]
-
-
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.model)
 def test_a_model_counts_to_its_published_total(published: Published) -> None:
-    assert (total(published.config), buffers(published.config)) == (published.params, published.buffers)
+    counted = (total(published.config), buffers(published.config), stored(published.config, "mtp"))
+    assert counted == (published.params, published.buffers, published.mtp)
 
 
 def test_every_type_that_transformers_does_not_have_is_held_against_a_published_total() -> None:
@@ -254,6 +102,44 @@ def test_linear_attention_keeps_a_state_that_does_not_grow() -> None:
     assert cached(GLA) == cached(DELTA_NET) == {}
 
 
+def test_a_layer_that_a_search_pruned_keeps_a_matrix_or_nothing() -> None:
+    assert cached(NEMOTRON) == {"full": 49 * 2 * 8 * 128}
+    pruned = NEMOTRON | {"block_configs": nas_layers(79, 8, 5.25) + nas_layers(1, None, 5.25)}
+    linear = NEMOTRON | {"block_configs": nas_layers(79, 8, 5.25) + nas_layers(1, None, 5.25, linear=True)}
+    assert total(linear) - total(pruned) == 8192 * 8192 + 8192
+    assert cached(linear) == cached(pruned) == {"full": 79 * 2 * 8 * 128}
+
+
+def test_a_search_may_leave_no_mlp() -> None:
+    whole, bare = nas_layers(80, 8, 5.25), [dict(layer) for layer in nas_layers(80, 8, 5.25)]
+    bare[0]["ffn"] = {"no_op": True}
+    difference = total(NEMOTRON | {"block_configs": whole}) - total(NEMOTRON | {"block_configs": bare})
+    assert difference == 3 * 8192 * 28672 + 8192
+
+
+def test_sparse_layers_of_phi_3_small_keep_all_keys_and_see_a_part() -> None:
+    assert cached(PHI3_SMALL) == {"full": 32 * 2 * 8 * 128}
+    states = build_ledger(PHI3_SMALL).states
+    assert [state.flops_per_pos for state in states] == [16384, 16384 // 8, 16384 * 7 // 8]
+    assert [state.window for state in states] == [None, None, 1024]
+    dense = build_ledger(PHI3_SMALL | {"dense_attention_every_n_layers": 1}).states
+    assert [state.flops_per_pos for state in dense] == [16384]
+
+
+def test_minimax_keeps_a_state_in_the_layers_that_its_list_marks() -> None:
+    assert cached(MINIMAX) == {"full": 10 * 2 * 8 * 128}
+    assert fixed_state(MINIMAX) == 70 * 64 * 128 * 128
+
+
+def test_a_further_token_costs_nothing_where_no_layer_predicts_it() -> None:
+    assert stored(MIMO | {"num_nextn_predict_layers": 0}, "mtp") == 0
+
+
+def test_the_first_files_of_minicpm_v_2_5_name_no_version() -> None:
+    silent = {key: value for key, value in MINICPMV_LLAMA.items() if key != "version"}
+    assert total(silent) == total(MINICPMV_LLAMA)
+
+
 def test_a_width_that_is_given_is_taken_before_one_that_is_worked_out() -> None:
     assert total(GLA) - total(GLA | {"intermediate_size": 5000}) == 24 * 3 * 2048 * 632
 
@@ -278,7 +164,7 @@ def test_a_key_that_a_qwen_file_lacks_is_missing(key: str) -> None:
         (qwen(4096, 22016, 32, 16, 151936), "do not add up to hidden_size"),
         (shape("internlm", 4096, 11008, 32, 32, 103168, bias=True), "bias is True"),
         (MINICPM | {"num_experts": 8}, "num_experts is set"),
-        (BAICHUAN | {"architectures": ["BaichuanForCausalLM"]}, "class 'BaichuanForCausalLM' is not known"),
+        (BAICHUAN | {"architectures": ["BaichuanM1ForCausalLM"]}, "class 'BaichuanM1ForCausalLM' is not known"),
         (DEEPSEEK | {"moe_layer_freq": 2}, "moe_layer_freq is 2"),
         (DEEPSEEK | {"num_experts_per_tok": 65}, "65 of 64 experts"),
         (LING | {"multi_gate": True}, "multi_gate is set"),
@@ -299,9 +185,25 @@ def test_a_key_that_a_qwen_file_lacks_is_missing(key: str) -> None:
         (INTERNVL | {"llm_config": {"model_type": "warp_drive"}}, "'warp_drive' is not known"),
         (INTERNVL | {"llm_config": internlm2(64, 64, 1, 8) | {"bias": True}}, "internlm2: bias is True"),
         (INTERNVL | {"vision_config": INTERN_VIT | {"norm_type": "batch"}}, "norm_type is 'batch'"),
-        (MINICPMV | {"version": "2.5"}, "version '2.5' is not 2.6"),
+        (MINICPMV | {"version": "2.0"}, "version '2.0' is none of 2.5, 2.6, 4 and 4.5"),
         (MINICPMV | {"drop_vision_last_layer": True}, "drop_vision_last_layer is set"),
         (MINICPMV | {"vision_config": []}, "vision_config is not an object"),
+        (PHI3V | {"embd_layer": None}, "embd_layer or img_processor is not an object"),
+        (PHI3V | {"embd_layer": {"projection_cls": "linear"}}, "embd_layer.projection_cls is 'linear'"),
+        (PHI3V | {"img_processor": {"name": "siglip"}}, "img_processor.name is 'siglip'"),
+        (HUNYUAN | {"use_cla": True}, "use_cla is set"),
+        (HUNYUAN | {"num_shared_expert": [1, 2] * 16}, "num_shared_expert is"),
+        (MINIMAX | {"attn_type_list": [0, 1]}, "attn_type_list is not a list of 0 or 1"),
+        (MIMO | {"attention_bias": False}, "attention_bias is False"),
+        (FALCON | {"multi_query": False}, "multi_query is off"),
+        (FALCON | {"parallel_attn": False}, "parallel_attn is False"),
+        (PHI | {"n_head_kv": 8}, "n_head_kv is set"),
+        (PHI3_SMALL | {"ff_dim_multiplier": 4}, "ff_dim_multiplier is set"),
+        (NEMOTRON | {"block_configs": None}, "block_configs is not a list of 80 layers"),
+        (NEMOTRON | {"block_configs": [{}] * 80}, "does not say what the attention of layer 0 is"),
+        (NEMOTRON | {"block_configs": nas_layers(80, 7, 1.0)}, "64 heads do not fall into groups of 7"),
+        (NEMOTRON | {"block_configs": nas_layers(80, 8, 0.0)}, "ffn_mult is 0.0, not a factor above 0"),
+        (NEMOTRON | {"block_configs": WINDOWED}, "sets 'window_length' in layer 0"),
     ],
 )
 def test_what_no_total_vouches_for_is_refused(config: dict[str, Any], reason: str) -> None:

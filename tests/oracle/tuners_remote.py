@@ -22,6 +22,12 @@ EXPERTS: Mapping[str, Any] = {
     "moe_intermediate_size": 16,
     "num_experts_per_tok": 2,
 }
+MINIMAX: Mapping[str, Any] = {
+    **GROUPED,
+    "attn_type_list": [0, 0, 1],
+    "num_local_experts": 8,
+    "num_experts_per_tok": 2,
+}
 PATCHES: Mapping[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -55,6 +61,35 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
             "qkv_bias": True,
         },
     },
+    "phi3_v": {
+        **GROUPED,
+        "embd_layer": {"projection_cls": "mlp", "use_hd_transform": True, "with_learnable_separator": True},
+        "img_processor": {"name": "clip_vision_model"},
+    },
+    "phi4": GROUPED,
+    "phi-msft": {"n_embd": 64, "n_head": 4, "n_layer": 3, "n_positions": 128, "vocab_size": 128},
+    "phi3small": {
+        **GROUPED,
+        "ff_intermediate_size": 96,
+        "dense_attention_every_n_layers": 2,
+        "blocksparse_num_local_blocks": 4,
+        "blocksparse_block_size": 8,
+        "blocksparse_vert_stride": 4,
+    },
+    "RefinedWebModel": {"hidden_size": 64, "n_head": 4, "n_layer": 3, "vocab_size": 128, "multi_query": True},
+    "RefinedWeb": {"hidden_size": 64, "n_head": 4, "n_head_kv": 2, "n_layer": 3, "vocab_size": 128},
+    "nemotron-nas": {
+        **SIZES,
+        "block_configs": [
+            {"attention": {"n_heads_in_group": 2}, "ffn": {"ffn_mult": 2.0}},
+            {"attention": {"replace_with_linear": True}, "ffn": {"ffn_mult": 1.0}},
+            {"attention": {"no_op": True}, "ffn": {"no_op": True}},
+        ],
+    },
+    "mimo": {**GROUPED, "num_nextn_predict_layers": 1},
+    "hunyuan": {**GROUPED, "attention_head_dim": 16, "num_experts": 8, "moe_topk": 2},
+    "minimax_m1": MINIMAX,
+    "minimax_text_01": MINIMAX,
     "minicpmv": {**GROUPED, "version": 2.6, "query_num": 4, "vision_config": PATCHES},
     "qwen": {**SIZES, "kv_channels": 16},
     "internlm": SIZES,

@@ -112,11 +112,13 @@ register(
         at("self_attn", FusedAttention(("W_pack", "o_proj"))),
         at("mlp", GatedMlp()),
         *PRE_NORMS,
-        heads=lm_heads("BaiChuanForCausalLM", base="model.", model="BaiChuanModel", lm=LM_HEAD),
+        # The first model's class is spelt otherwise; Baichuan 2 normalises the rows of its head when they are used.
+        heads=lm_heads("BaiChuanForCausalLM", "BaichuanForCausalLM", base="model.", model="BaichuanModel", lm=LM_HEAD),
         dims=EQUAL_HEADS,
-        example="baichuan-inc/Baichuan-7B",
-        about="Llama's layers with q, k and v in one matrix; of the line only the first, 7B, is followed.",
-        verified="Published total of Baichuan-7B: 7,000,559,616.",
+        supported=refuse_unproven({}, ("num_key_value_heads", "attention_bias", "mlp_bias", "vision_config", "moe")),
+        example="baichuan-inc/Baichuan2-7B-Chat",
+        about="Llama's layers with q, k and v in one matrix; the 13B models have ALiBi in place of rotary positions.",
+        verified="Published totals of Baichuan-7B and 13B: 7,000,559,616 and 13,264,901,120.",
     ),
     decoder(
         "minicpm",
@@ -153,6 +155,6 @@ register(
         dims={"layers": "num_layers"},
         example="LGAI-EXAONE/EXAONE-3.5-7.8B-Instruct",
         about="Llama's layers under GPT-2's names.",
-        verified="Hub total of EXAONE-3.5-7.8B-Instruct: 7,818,448,896.",
+        verified="Hub totals of EXAONE-3.5-2.4B, 7.8B and 32B-Instruct: 2,405,327,360 to 32,003,200,000.",
     ),
 )

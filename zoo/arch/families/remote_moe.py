@@ -21,11 +21,13 @@ from zoo.arch.rows import Place, Row, Tensor
 class SeparateExperts:
     """Routed experts stored one by one: a gated MLP of ``expert_ffn`` for each."""
 
+    names: tuple[str, str, str] = ("gate_proj", "up_proj", "down_proj")
+
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
         experts, used = c.experts, c.experts_per_token
         if not 0 < used <= experts:
             raise UnsupportedError(f"{c.model_type}: {used} of {experts} experts per token is out of range")
-        for row in GatedMlp(width="expert_ffn", part="experts")(c, p.at("experts.{}")):
+        for row in GatedMlp(self.names, width="expert_ffn", part="experts")(c, p.at("experts.{}")):
             assert isinstance(row, Tensor)  # a gated MLP keeps no state
             yield row._replace(copies=experts, used=used, of=experts)
 

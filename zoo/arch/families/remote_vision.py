@@ -1,4 +1,4 @@
-"""Models that see whose code is in their own repositories: InternVL (1.5 to 3) and MiniCPM-V 2.6."""
+"""Models that see whose code is in their own repositories: InternVL, MiniCPM-V (2.5 to 4.5), Phi-3-vision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from zoo.arch.attention import FusedAttention
 from zoo.arch.config import Config, UnsupportedError
 from zoo.arch.families.remote_dense import refuse_unproven
-from zoo.arch.families.vision import ENCODER, VISION_DIMS, Patches, Positions, Projector, Vision
+from zoo.arch.families.vision import CLIP_VISION, ENCODER, VISION_DIMS, Patches, Positions, Projector, Vision
 from zoo.arch.layers import At, at, open_section, stack, when
 from zoo.arch.ledger import choose_class
 from zoo.arch.mlp import Mlp
@@ -99,13 +99,25 @@ def speak(c: Config, p: Place) -> Iterable[Row]:
     return yield_whole(read_llm(c), p.at("language_model"))
 
 
-# MiniCPM-V 2.6: the keys of Qwen2 stand at the top of its config.
+# MiniCPM-V: the keys of the language model stand at the top of its config.
+
+#: The type of the language model, from whose config that of each version is derived.
+SPEAKERS = {"2.5": "llama", "2.6": "qwen2", "4": "llama", "4.0": "llama", "4.5": "qwen3"}
 
 
-def read_qwen2(c: Config) -> Config:
-    """The whole config as one of Qwen2, from whose class that of MiniCPM-V 2.6 is derived."""
+def read_version(c: Config) -> str:
+    """``version``; the first files of 2.5 have none, but 96 queries and a tower of the type idefics2."""
+    version, vision = c.raw.get("version"), c.raw.get("vision_config")
+    if version is None and isinstance(vision, Mapping):
+        return "2.5" if vision.get("model_type") == "idefics2" and c.raw.get("query_num") == 96 else "None"
+    return str(version)
+
+
+def read_speaker(c: Config) -> Config:
+    """The whole config as one of its language model."""
     raw: Mapping[str, Any] = {key: value for key, value in c.raw.items() if key != "architectures"}
-    inner = Config(raw, "qwen2", find_architecture("qwen2").dims, parent=c.parent, path=c.path)
+    model_type = SPEAKERS[read_version(c)]
+    inner = Config(raw, model_type, find_architecture(model_type).dims, parent=c.parent, path=c.path)
     inner.read = c.read
     return inner
 
@@ -132,7 +144,7 @@ def see_by_siglip(c: Config, p: Place) -> Iterable[Row]:
 
 def resample(c: Config, p: Place) -> Iterable[Row]:
     """``query_num`` learned queries attend to the patches of a slice and stand for them."""
-    text, seen = read_qwen2(c).hidden, read_siglip(c).hidden
+    text, seen = read_speaker(c).hidden, read_siglip(c).hidden
     below = p.at("resampler")
     yield below.tensor("query", (c.whole("query_num", least=1), text), "projector", "vector")
     if seen != text:
@@ -145,17 +157,87 @@ def resample(c: Config, p: Place) -> Iterable[Row]:
     yield below.tensor("proj", (text, text), "projector")
 
 
-def speak_qwen2(c: Config, p: Place) -> Iterable[Row]:
-    return yield_whole(read_qwen2(c), p.at("llm"))
+def speak_below(c: Config, p: Place) -> Iterable[Row]:
+    return yield_whole(read_speaker(c), p.at("llm"))
 
 
 def refuse_other_versions(c: Config) -> str | None:
-    if c.raw.get("version") != 2.6:
-        return f"version {c.raw.get('version')!r:.20} is not 2.6, the only one that a stored total was found for"
+    if read_version(c) not in SPEAKERS:
+        return (
+            f"version {c.raw.get('version')!r:.20} is none of 2.5, 2.6, 4 and 4.5, which stored totals were found for"
+        )
     return refuse_unproven({}, ("drop_vision_last_layer",))(c)
 
 
+# Phi-3-vision: the sizes of its tower stand in its code.
+
+#: modeling of openai/clip-vit-large-patch14-336, the only tower that the code knows.
+CLIP_LARGE = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "num_channels": 3,
+    "image_size": 336,
+    "patch_size": 14,
+}
+
+
+def see_by_clip(c: Config, p: Place) -> Iterable[Row]:
+    below = p.at("model").at("vision_embed_tokens")
+    tower = Config(CLIP_LARGE, "clip_vision_model", VISION_DIMS, parent=c, path="img_processor.")
+    yield from CLIP_VISION(tower, below.at("img_processor").at("vision_model"))
+
+
+def separate_and_project(c: Config, p: Place) -> Iterable[Row]:
+    """Four patches side by side, learned separators between rows and crops, and two layers."""
+    merged, below = 4 * CLIP_LARGE["hidden_size"], p.at("model").at("vision_embed_tokens")
+    yield below.tensor("glb_GN", (1, 1, merged), "projector", "vector")
+    yield below.tensor("sub_GN", (1, 1, 1, merged), "projector", "vector")
+    yield from below.linear("img_projection.0", merged, c.hidden, "projector", True)
+    yield from below.linear("img_projection.2", c.hidden, c.hidden, "projector", True)
+
+
+def read_phi3(c: Config) -> Config:
+    """The whole config as one of Phi-3, from whose class that of Phi-3-vision is derived."""
+    raw = {key: value for key, value in c.raw.items() if key != "architectures"}
+    inner = Config(raw, "phi3", find_architecture("phi3").dims, parent=c.parent, path=c.path)
+    inner.read = c.read
+    return inner
+
+
+def speak_phi3(c: Config, p: Place) -> Iterable[Row]:
+    return yield_whole(read_phi3(c), p)
+
+
+def refuse_other_towers(c: Config) -> str | None:
+    """The embedding of images must be the one that the published totals are of."""
+    embedding, tower = c["embd_layer"], c["img_processor"]
+    if not isinstance(embedding, Mapping) or not isinstance(tower, Mapping):
+        return "embd_layer or img_processor is not an object"
+    said = {"projection_cls": "mlp", "use_hd_transform": True, "with_learnable_separator": True}
+    for key, value in said.items():
+        if embedding.get(key) != value:
+            return f"embd_layer.{key} is {embedding.get(key)!r:.40}, for which no stored total was found"
+    if tower.get("name") != "clip_vision_model":
+        return f"img_processor.name is {tower.get('name')!r:.40}, not clip_vision_model"
+    return None
+
+
 register(
+    Architecture(
+        "phi3_v",
+        "Phi",
+        At("", (speak_phi3, see_by_clip, Projector((separate_and_project,)))),
+        {"Phi3VForCausalLM": Head()},
+        "Phi3VForCausalLM",
+        text=read_phi3,
+        embedding="",
+        supported=refuse_other_towers,
+        example="microsoft/Phi-3.5-vision-instruct",
+        about="Phi-3-mini behind CLIP's large tower, with learned separators between rows and crops.",
+        verified="Hub total of Phi-3-vision and Phi-3.5-vision-instruct: 4,146,621,440.",
+    ),
     Architecture(
         "internvl_chat",
         "InternVL",
@@ -172,14 +254,14 @@ register(
     Architecture(
         "minicpmv",
         "MiniCPM",
-        At("", (speak_qwen2, see_by_siglip, Projector((resample,)))),
+        At("", (speak_below, see_by_siglip, Projector((resample,)))),
         {"MiniCPMV": Head()},
         "MiniCPMV",
-        text=read_qwen2,
+        text=read_speaker,
         embedding="",
         supported=refuse_other_versions,
         example="openbmb/MiniCPM-V-2_6",
-        about="Version 2.6: SigLIP's patches, slice by slice, become 64 queries among the tokens of Qwen2.",
-        verified="Hub total of MiniCPM-V-2_6: 8,099,175,152.",
+        about="SigLIP's patches, slice by slice, become 64 or 96 queries among the tokens of Llama, Qwen2 or Qwen3.",
+        verified="Totals of MiniCPM-V-2_5, 2_6, 4 and 4_5: 8,537,092,336, 8,099,175,152, 4,059,533,040, 8,695,895,280.",
     ),
 )
