@@ -12,6 +12,27 @@ from tests.oracle.tuners_vision import section, tune_tower
 Config = dict[str, Any]
 Tuner = Callable[[random.Random, Config], None]
 
+#: FastViTHD as FastVLM has it.
+FAST: Config = {
+    "model_type": "timm_wrapper",
+    "architecture": "fastvit_mci3",
+    "model_args": {"inference_mode": True},
+}
+#: The tower of PerceptionLM, which looks for its width among the arguments.
+LARGE: Config = {
+    "model_type": "timm_wrapper",
+    "architecture": "vit_pe_core_large_patch14_336",
+    "model_args": {
+        "embed_dim": 1024,
+        "img_size": [448, 448],
+        "depth": 23,
+        "global_pool": "",
+        "use_post_transformer_norm": False,
+        "init_values": 0.1,
+        "ref_feat_shape": [32, 32],
+    },
+}
+
 
 def settle_heads(config: Config) -> None:
     """As many keys and values as queries, where the file says how many queries but not how many keys."""
@@ -113,7 +134,45 @@ def tune_patcher(rng: random.Random, config: Config) -> None:
     config |= small_blt(rng, architectures=["BltPatcher"])
 
 
+def small_encoder(rng: random.Random, **keys: Any) -> Config:
+    """A small Perception Encoder: any of its versions, with sizes and switches of its own."""
+    kind = rng.choice(["core_tiny_patch16_384", "core_gigantic_patch14_448", "lang_large_patch14_448"])
+    kind = rng.choice([kind, "core_large_patch14_336", "lang_gigantic_patch14_448", "spatial_small_patch16_512"])
+    given: Config = {"embed_dim": rng.choice([32, 64]), "depth": rng.randint(0, 3), "num_heads": rng.choice([2, 4])}
+    maybe(rng, given, 0.5, img_size=[56, [56, 70]], global_pool=["", "avg", "max", "map"], init_values=[0.1, None])
+    maybe(rng, given, 0.3, mlp_ratio=[2, 3.5], class_token=[True, False], patch_size=[7, 16], in_chans=[1, 3])
+    maybe(rng, given, 0.3, use_post_transformer_norm=[True, False, None], use_fc_norm=[True, False])
+    maybe(rng, given, 0.3, attn_pool_mlp_ratio=[2.0], attn_pool_num_heads=[4], ref_feat_shape=[[32, 32]])
+    return {"model_type": "timm_wrapper", "architecture": f"vit_pe_{kind}", "model_args": given} | keys
+
+
+def tune_timm(rng: random.Random, config: Config) -> None:
+    config |= small_encoder(rng) if rng.random() < 0.8 else dict(FAST)
+    if rng.random() < 0.3:
+        config["architectures"] = ["TimmWrapperForImageClassification"]
+        maybe(rng, config, 0.6, label_names=[["a", "b", "c"]])
+    config["num_classes"] = len(config["label_names"]) if "label_names" in config else rng.choice([3, 7])
+
+
+def tune_perception(rng: random.Random, config: Config) -> None:
+    text = section(rng, rng.choice(["llama", "qwen2"]))
+    maybe(rng, text, 0.5, tie_word_embeddings=[True, False])
+    config |= {"vision_config": small_encoder(rng)}
+    maybe(rng, config, 0.9, text_config=[text])
+    maybe(rng, config, 0.5, tie_word_embeddings=[True, False, None], projector_pooling_ratio=[2])
+
+
+def tune_fast(rng: random.Random, config: Config) -> None:
+    text = section(rng, rng.choice(["qwen2", "llama"]))
+    maybe(rng, text, 0.5, tie_word_embeddings=[True, False])
+    tower = dict(FAST) if rng.random() < 0.5 else small_encoder(rng)
+    maybe(rng, config, 0.9, text_config=[text], vision_config=[tower | {"hidden_size": rng.choice([32, 3072])}])
+
+
 TUNERS: dict[str, Tuner] = {
+    "timm_wrapper": tune_timm,
+    "perception_lm": tune_perception,
+    "fast_vlm": tune_fast,
     "blt": tune_blt,
     "blt_patcher": tune_patcher,
     "chameleon": tune_chameleon,
@@ -127,6 +186,8 @@ TUNERS: dict[str, Tuner] = {
 }
 #: Types that no auto class maps to a class, and those that cannot be built without their vocabulary.
 REQUIRED: dict[str, Config] = {
+    "timm_wrapper": FAST | {"num_classes": 2},
+    "perception_lm": {"vision_config": LARGE},
     "blt_patcher": {"architectures": ["BltPatcher"]},
     "chameleon": {"vocabulary_map": {"<image>": 8711}},
     "chameleon_vqgan": {"architectures": ["ChameleonVQVAE"]},
