@@ -29,7 +29,7 @@ def share_latents(rng: random.Random, layers: int) -> list[int]:
 
 def tune_large4(rng: random.Random, config: Config) -> None:
     tune_deepseek(rng, config)
-    for key in ("q_lora_rank", "num_nextn_predict_layers", "num_key_value_heads", "num_experts"):
+    for key in ("q_lora_rank", "num_nextn_predict_layers", "num_key_value_heads"):
         config.pop(key, None)
     config["num_hidden_layers"] = layers = rng.randint(1, 6)
     maybe(rng, config, index_head_dim=[16, 24], index_n_heads=[2, 4], index_topk=[8, 16])
@@ -41,7 +41,9 @@ def tune_large4(rng: random.Random, config: Config) -> None:
         config["kv_source_layers"] = share_latents(rng, layers)
     maybe(rng, config, 0.3, no_rope_layers=[rng.choices([0, 1], k=layers + 1)], no_rope_layer_interval=[1, 2, 3])
     patterns = [None, "".join(rng.choices("FS", k=layers)), rng.choices(["full", "shared"], k=layers)]
-    maybe(rng, config, 0.3, indexer_types=[rng.choices(["full", "shared"], k=layers)], num_experts=[3, 8])
+    maybe(rng, config, 0.3, indexer_types=[rng.choices(["full", "shared"], k=layers)])
+    if "num_local_experts" not in config:
+        maybe(rng, config, 0.3, num_experts=[3, 8])
     maybe(rng, config, 0.4, index_topk_pattern=patterns, index_topk_freq=[1, 2, 4], index_skip_topk_offset=[0, 1, 3])
     maybe(rng, config, 0.3, rope_parameters=[{"rope_type": "default", "rope_theta": 1e4}])
 
@@ -68,7 +70,7 @@ def tune_reader(rng: random.Random, config: Config) -> None:
     config["num_experts_per_tok"] = rng.choice([1, 2])
     config |= {rng.choice(["n_routed_experts", "num_experts"]): rng.choice([2, 4])}
     maybe(rng, config, moe_intermediate_size=[16, 24], n_shared_experts=[1, 2], num_key_value_heads=[None, 1, 2])
-    maybe(rng, config, 0.3, head_dim=[8, 24], topk_method=["group_limited_greedy"])
+    maybe(rng, config, 0.3, head_dim=[8, 24], topk_method=["group_limited_greedy"], use_mla=[False])
     if "num_attention_heads" not in config or "hidden_size" not in config:
         config |= {"hidden_size": 48, "num_attention_heads": 4}
     listed = rng.choices(["dense", "sparse"], k=layers)
@@ -142,7 +144,29 @@ def tune_formula(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.85, text_config=[text], vision_config=[vision], tie_word_embeddings=[True, False])
 
 
+def tune_granite_text(rng: random.Random, config: Config) -> None:
+    maybe(rng, config, 0.3, head_dim=[8, 16], num_key_value_heads=[None])
+    config["architectures"] = REQUIRED["granite4_vision_text"]["architectures"]
+
+
+def tune_granite_eyes(rng: random.Random, config: Config) -> None:
+    nest(rng, config, ["granite4_vision_text"], ["clip_vision_model", "siglip_vision_model"])
+    if "text_config" in config:
+        del config["text_config"]["architectures"]
+        maybe(rng, config["text_config"], 0.2, model_type=["granite"])
+    if "vision_config" in config:
+        config["vision_config"] |= {"hidden_size": rng.choice([64, 128]), "num_attention_heads": 4}
+    former: Config = {"num_hidden_layers": rng.randint(1, 3)}
+    maybe(rng, former, intermediate_size=[24, 40], cross_attention_frequency=[1, 2], use_qformer_text_input=[True])
+    maybe(rng, former, 0.2, model_type=["blip_2_qformer"], hidden_size=[32])
+    maybe(rng, config, qformer_config=[former, None])
+    config["downsample_rate"] = rng.choice(["1/2", "3/8", "4/8"])
+    config["deepstack_layer_map"] = rng.choice([[], [[0, 0]], [[-1, 2], [3, 0], [1, 1]]])
+
+
 TUNERS: dict[str, Tuner] = {
+    "granite4_vision": tune_granite_eyes,
+    "granite4_vision_text": tune_granite_text,
     "phi4_multimodal": tune_phi4,
     "pi0": tune_pi0,
     "pp_formulanet": tune_formula,
@@ -155,10 +179,12 @@ TUNERS: dict[str, Tuner] = {
     "mistral_large4_text": tune_large4,
 }
 
-#: DeepSeek-OCR 2 cannot run with the kinds of MLPs and the number of experts that it declares; no auto class knows
-#: the texts alone.
+#: DeepSeek-OCR 2 cannot run with the kinds of MLPs and the number of experts that it declares, nor Granite 4 Vision
+#: with its projectors; no auto class knows the texts alone.
 SPARSE: Config = {"mlp_layer_types": ["dense", *["sparse"] * 31], "num_experts_per_tok": 6}
 REQUIRED: dict[str, Config] = {
+    "granite4_vision": {"downsample_rate": "4/8", "deepstack_layer_map": [[0, 0], [9, 3]]},
+    "granite4_vision_text": {"architectures": ["Granite4VisionTextModel"]},
     "deepseek_ocr2": {"text_config": SPARSE},
     "deepseek_ocr2_text": {**SPARSE, "architectures": ["DeepseekOcr2TextModel"]},
     "unlimited_ocr_text": {"architectures": ["UnlimitedOcrTextModel"]},

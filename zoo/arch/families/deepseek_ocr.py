@@ -110,8 +110,13 @@ def dense_before(c: Config) -> Sequence[str]:
     return ["dense"] * dense + ["sparse"] * (c.layers - dense)
 
 
+def refuse_latents(c: Config) -> str | None:
+    """The keys are those of DeepSeek-V2, the attention is not: a file that asks for latents is none of these."""
+    return "use_mla is set" if c.get("use_mla") else None
+
+
 def refuse_no_window(c: Config) -> str | None:
-    return "sliding_window is null" if c["sliding_window"] is None else None
+    return "sliding_window is null" if c["sliding_window"] is None else refuse_latents(c)
 
 
 def count_experts(c: Config) -> int:
@@ -128,7 +133,7 @@ def reader(
     kinds: Callable[[Config], Sequence[str]],
     *extra: Block,
     dims: dict[str, Dim] | None = None,
-    supported: Callable[[Config], str | None] | None = None,
+    supported: Callable[[Config], str | None] = refuse_latents,
     about: str = "",
 ) -> Architecture:
     """The text: DeepSeek-V2's mixture behind multi-head attention without latents."""
@@ -184,7 +189,7 @@ register(
         ),
         Projector((project_queries,)),
         TEXT,
-        example="deepseek-ai/DeepSeek-OCR-2",
+        example="deepseek-community/DeepSeek-OCR-2",
         about="SAM's patches pass a small Qwen2, whose learned queries become the positions of a page.",
     ),
     seeing(
