@@ -385,7 +385,7 @@ def test_mpt_is_counted_under_the_name_that_its_own_code_gives_it() -> None:
         ({"model_type": "mpt", "attn_config": {"attn_type": "grouped_query_attention"}}, "grouped_query_attention"),
         ({"model_type": "mpt", "architectures": ["MPTForCausalLM"], "expansion_ratio": 8}, "expansion_ratio is 8"),
         ({"model_type": "mpt", "architectures": ["MPTForCausalLM"], "attn_config": {"qk_ln": True}}, "qk_ln is True"),
-        ({"model_type": "RefinedWeb"}, "'RefinedWeb' is not known"),
+        ({"model_type": "RefinedWeb"}, "RefinedWeb: the config has no 'vocab_size'"),
     ],
     ids=lambda value: "" if isinstance(value, dict) else value[:40],
 )  # fmt: skip

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from zoo.arch.config import Config, UnsupportedError
+from zoo.arch.names import OTHER_NAMES, find_counterpart, find_owners
 from zoo.arch.per_layer import KEY
 from zoo.arch.registry import Architecture, find_architecture
 from zoo.arch.rows import Place, State, Tensor
@@ -72,9 +74,29 @@ def choose_class(config: Mapping[str, Any], architecture: Architecture) -> str:
     first = named[0] if isinstance(named, list) else named
     if not isinstance(first, str):
         raise UnsupportedError(f"{architecture.model_type}: architectures[0] is {first!r:.60}, not a name")
-    if first not in architecture.heads:
-        raise UnsupportedError(f"{architecture.model_type}: class {first!r:.80} is not known")
-    return first
+    if first in architecture.heads:
+        return first
+    return OTHER_NAMES.get(architecture.model_type, {}).get(first) or find_twin(config, architecture, first)
+
+
+def find_twin(config: Mapping[str, Any], architecture: Architecture, class_name: str) -> str:
+    """The class of this type that has the same tensors as ``class_name``, of another type, has with this config.
+
+    Raises UnsupportedError when no type has the class, or lays this config out otherwise.
+    """
+    model_type, owners = architecture.model_type, find_owners(class_name)
+    for owner in owners:
+        name = find_counterpart(class_name, owner, architecture)
+        if name is None:
+            continue
+        with suppress(UnsupportedError):
+            theirs = build_ledger({**config, "model_type": owner.model_type, "architectures": [class_name]})
+            if theirs.tensors == build_ledger({**config, "architectures": [name]}).tensors:
+                return name
+    if owners:
+        of = owners[0].model_type
+        raise UnsupportedError(f"{model_type}: class {class_name!r:.80} is one of {of}, other than those of this type")
+    raise UnsupportedError(f"{model_type}: class {class_name!r:.80} is not known")
 
 
 _TENSOR = "\n" + "\0".join(["%s"] * len(Tensor._fields))
