@@ -261,6 +261,11 @@ def network_dim(name: str) -> Dim:
     return lambda c: open_network(c).dim(name)
 
 
+def read_width(c: Config) -> int:
+    """What stands behind the tower goes by ``hidden_size`` where a file says it, whatever the network has."""
+    return c.whole("hidden_size", least=1) if "hidden_size" in c else int(open_network(c).hidden)
+
+
 register(
     Architecture(
         "timm_wrapper",
@@ -268,7 +273,7 @@ register(
         Vision((see,)),
         heads={"TimmWrapperModel": Head(), "TimmWrapperForImageClassification": Head("", (classify,))},
         natural="TimmWrapperModel",
-        dims={name: network_dim(name) for name in ENCODER_DIMS},
+        dims={**{name: network_dim(name) for name in ENCODER_DIMS}, "hidden": read_width},
         norm="layernorm",
         position="learned",
         about="A network of the library timm, by name: the Perception Encoder, or FastViTHD as it is for inference.",
