@@ -14,20 +14,26 @@ from tests.documents import write_architectures, write_commands, write_metrics
 
 ROOT = Path(__file__).parents[1]
 
-GENERATED = {
-    "docs/commands.md": write_commands,
-    "docs/metrics.md": write_metrics,
-    "docs/architectures.md": write_architectures,
-}
+
+def write_all() -> dict[str, str]:
+    """The text of every generated file, by name."""
+    return {"docs/commands.md": write_commands(), "docs/metrics.md": write_metrics(), **write_architectures()}
 
 
 def find_stale() -> list[str]:
-    """The generated files that are not what their generator writes."""
-    return [
+    """The generated files that are not what their generator writes, or that nothing writes any more."""
+    texts = write_all()
+    stale = [
         name
-        for name, write in GENERATED.items()
-        if not (path := ROOT / name).exists() or path.read_text(encoding="utf-8") != write()
+        for name, text in texts.items()
+        if not (path := ROOT / name).exists() or path.read_text(encoding="utf-8") != text
     ]
+    return stale + [name for name in list_pages() if name not in texts]
+
+
+def list_pages() -> list[str]:
+    """The pages of families that there are."""
+    return sorted(f"docs/architectures/{path.name}" for path in (ROOT / "docs/architectures").glob("*.md"))
 
 
 def check_migrations() -> None:
@@ -44,9 +50,14 @@ def main() -> int:
             print(f"{name} is stale: run `make style`", file=sys.stderr)
         check_migrations()
         return 1 if stale else 0
-    for name, write in GENERATED.items():
-        (ROOT / name).write_text(write(), encoding="utf-8")
-        print(name)
+    texts = write_all()
+    for name in list_pages():
+        if name not in texts:
+            (ROOT / name).unlink()
+    for name, text in texts.items():
+        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).write_text(text, encoding="utf-8")
+    print(f"{len(texts)} files written")
     return 0
 
 
