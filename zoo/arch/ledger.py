@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.arch.config import Config, UnsupportedError
-from zoo.arch.names import OTHER_NAMES, find_counterpart, find_owners
+from zoo.arch.names import OTHER_NAMES, find_counterpart, find_named, find_owners
 from zoo.arch.per_layer import KEY
-from zoo.arch.registry import Architecture, find_architecture
+from zoo.arch.registry import Architecture
 from zoo.arch.rows import Place, State, Tensor
 
 
@@ -37,7 +37,8 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or not model_type:
         raise UnsupportedError("the config names no model_type")
-    architecture = find_architecture(model_type)
+    architecture = find_named(config, model_type)
+    model_type = architecture.model_type
     c = Config(config, model_type, architecture.dims)
     if architecture.supported and (reason := architecture.supported(c)):
         raise UnsupportedError(f"{model_type}: {reason}")
@@ -55,6 +56,10 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
     return Ledger(architecture, name, c, text, tensors, states)
 
 
+#: What most values are, and no section; asked first because it is quick.
+_SCALARS = (str, int, float, list, type(None))
+
+
 def find_refused(config: Mapping[str, Any], read: Collection[str]) -> str | None:
     """The path of a ``per_layer_config`` that gives single layers sizes of their own and that no block has read."""
     sections = [("", config)]
@@ -62,7 +67,11 @@ def find_refused(config: Mapping[str, Any], read: Collection[str]) -> str | None
         path, section = sections.pop()
         if section.get(KEY) and path + KEY not in read:
             return path + KEY
-        sections += [(f"{path}{key}.", value) for key, value in section.items() if isinstance(value, Mapping)]
+        sections += [
+            (f"{path}{key}.", value)
+            for key, value in section.items()
+            if not isinstance(value, _SCALARS) and isinstance(value, Mapping)
+        ]
     return None
 
 
