@@ -315,6 +315,36 @@ DELTA_NET = GLA | {
     "conv_size": 4,
 }
 
+DFLASH = {
+    **shape("qwen3", 2560, 9728, 5, 32, 151936, 8, head_dim=128),
+    "architectures": ["DFlashDraftModel"],
+    "attention_bias": False,
+    "dflash_config": {"mask_token_id": 151669, "target_layer_ids": [1, 9, 17, 25, 33]},
+}
+DFLASH_KIMI = DFLASH | {
+    **shape("qwen3", 7168, 18432, 6, 64, 163840, 8, head_dim=128),
+    "dflash_config": {"target_layer_ids": [1, 12, 24, 35, 47, 58]},
+}
+DSPARK = {
+    **shape("qwen3", 7168, 14336, 5, 64, 163840, 16, head_dim=64),
+    "architectures": ["DSparkDraftModel"],
+    "dflash_config": {
+        "attention_mode": "gqa",
+        "confidence_head_alpha": 1.0,
+        "confidence_head_with_markov": True,
+        "enable_confidence_head": True,
+        "markov_head_type": "vanilla",
+        "markov_rank": 256,
+        "projector_type": "dspark",
+        "target_layer_ids": [7, 23, 51, 67, 83],
+    },
+}
+EAGLE3 = {
+    **shape("llama", 4096, 12288, 1, 32, 151936, 8, head_dim=128),
+    "architectures": ["LlamaForCausalLMEagle3"],
+    "draft_vocab_size": 32000,
+}
+
 PUBLISHED = [
     Published("Qwen/Qwen-1_8B", qwen(2048, 11008, 24, 16, 151936), 1_836_828_672),
     Published("Qwen/Qwen-7B", qwen(4096, 22016, 32, 32, 151936), 7_721_324_544),
@@ -362,4 +392,9 @@ PUBLISHED = [
     # The files of 40B hold the head, which is tied, a second time.
     Published("tiiuae/falcon-40b", FALCON_40B | {"tie_word_embeddings": False}, 41_835_970_560),
     Published("nvidia/Llama-3_3-Nemotron-Super-49B-v1", NEMOTRON, 49_867_145_216),
+    Published("z-lab/Qwen3-4B-DFlash-b16", DFLASH, 537_427_200),
+    Published("z-lab/Kimi-K2.5-DFlash", DFLASH_KIMI, 3_479_277_056),
+    Published("RadixArk/Kimi-K3-DSpark", DSPARK, 2_249_289_601),
+    # 399,707,776 elements: a draft stores which tokens of the target's are its own, and which are not.
+    Published("taobao-mnn/Qwen3-VL-8B-Instruct-Eagle3", EAGLE3, 399_523_840, 183_936),
 ]

@@ -56,13 +56,13 @@ def test_a_model_counts_to_its_published_total(published: Published) -> None:
 
 def test_every_type_that_transformers_does_not_have_is_held_against_a_published_total() -> None:
     verified = {name for name, architecture in load_architectures().items() if architecture.verified}
-    assert verified == {published.config["model_type"] for published in PUBLISHED}
+    assert verified == {build_ledger(published.config).architecture.model_type for published in PUBLISHED}
     assert verified.isdisjoint(load_specs())
 
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.model)
 def test_every_class_of_a_type_is_counted(published: Published) -> None:
-    heads = load_architectures()[published.config["model_type"]].heads
+    heads = build_ledger(published.config).architecture.heads
     totals = {name: total(published.config | {"architectures": [name]}) for name in heads}
     assert max(totals.values()) == published.params
     assert min(totals.values()) > published.params * 0.8

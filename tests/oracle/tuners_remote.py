@@ -67,6 +67,18 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
         "img_processor": {"name": "clip_vision_model"},
     },
     "phi4": GROUPED,
+    "dflash_draft": {**GROUPED, "head_dim": 16, "dflash_config": {"target_layer_ids": [1, 2]}},
+    "dspark_draft": {
+        **GROUPED,
+        "head_dim": 16,
+        "dflash_config": {
+            "markov_head_type": "vanilla",
+            "markov_rank": 8,
+            "projector_type": "dspark",
+            "target_layer_ids": [1, 2],
+        },
+    },
+    "eagle3_draft": {**GROUPED, "num_hidden_layers": 1, "draft_vocab_size": 64},
     "phi-msft": {"n_embd": 64, "n_head": 4, "n_layer": 3, "n_positions": 128, "vocab_size": 128},
     "phi3small": {
         **GROUPED,

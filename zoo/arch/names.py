@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
-from zoo.arch.registry import Architecture, load_architectures
+from zoo.arch.registry import Architecture, find_architecture, load_architectures
 
 #: By model type: names that files give a class, and what it is called where it is declared.
 OTHER_NAMES: Mapping[str, Mapping[str, str]] = {
@@ -15,6 +16,23 @@ OTHER_NAMES: Mapping[str, Mapping[str, str]] = {
     "phimoe": {"PhiMoEForCausalLM": "PhimoeForCausalLM"},  # as its own repository spells it
     "t5": {"T5WithLMHeadModel": "T5ForConditionalGeneration"},  # its name until transformers 3
 }
+
+#: Classes that no type of theirs declares: their files name the type of another model, whose keys they share.
+BY_CLASS: Mapping[str, str] = {
+    "DFlashDraftModel": "dflash_draft",
+    "DSparkDraftModel": "dspark_draft",
+    "LlamaForCausalLMEagle3": "eagle3_draft",
+}
+
+
+def find_named(config: Mapping[str, Any], model_type: str) -> Architecture:
+    """The architecture of the class that ``config`` names where that decides, else of ``model_type``.
+
+    Raises UnsupportedError when the type is not known.
+    """
+    named = config.get("architectures")
+    first = named[0] if isinstance(named, list) and named else named
+    return find_architecture(BY_CLASS.get(first, model_type) if isinstance(first, str) else model_type)
 
 
 @cache
