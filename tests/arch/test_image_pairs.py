@@ -94,6 +94,19 @@ def test_donut_stores_which_distance_is_whose_and_swin_does_not() -> None:
     assert buffers(SWIN) == 0
 
 
+def test_the_second_swin_learns_its_biases_and_has_none_on_keys() -> None:
+    second = {tensor.name: tensor.shape for tensor in build_ledger({"model_type": "swinv2"}).tensors}
+    assert second["encoder.layers.1.blocks.{}.attention.self.continuous_position_bias_mlp.0.weight"] == (512, 2)
+    assert "encoder.layers.1.blocks.{}.attention.self.key.bias" not in second
+
+
+def test_a_gated_dino_has_two_thirds_of_the_width_in_three_matrices() -> None:
+    dino: Config = {"model_type": "dinov2", "hidden_size": 1536, "num_attention_heads": 24, "num_hidden_layers": 40}
+    gated = {tensor.name: tensor.shape for tensor in build_ledger({**dino, "use_swiglu_ffn": True}).tensors}
+    assert gated["encoder.layer.{}.mlp.down_proj.weight"] == (1536, 4096)
+    assert total({**dino, "architectures": ["Dinov2ForImageClassification"]}) - total(dino) == 2 * (2 * 1536 + 1)
+
+
 def test_a_backbone_has_a_norm_for_each_stage_it_gives_out() -> None:
     backbone = {**SWIN, "architectures": ["SwinBackbone"]}
     assert total({**backbone, "out_features": ["stem", "stage2"]}) - total(SWIN) == 2 * (96 + 192)

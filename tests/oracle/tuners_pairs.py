@@ -61,9 +61,11 @@ def tune_vit(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.3, image_size=[[28, 56]], num_channels=[1], pooler_output_size=[24], head_dim=[8])
     config |= rng.choice([{}, {"num_labels": 3}, {"id2label": {}}, {"id2label": {"0": "a", "1": "b", "2": "c"}}])
     maybe(rng, config, 0.2, patch_size=[[7, 14]], encoder_stride=[4])
-    prefix = {"vit": "ViT", "deit": "DeiT"}[config["model_type"]]
-    if rng.random() < 0.3:
-        config["architectures"] = [rng.choice([f"{prefix}ForImageClassification", f"{prefix}ForMaskedImageModeling"])]
+    prefix = {"vit": "ViT", "deit": "DeiT", "dinov2": "Dinov2"}[config["model_type"]]
+    names = ["ForImageClassification", "Backbone" if prefix == "Dinov2" else "ForMaskedImageModeling"]
+    maybe(rng, config, 0.4, architectures=[[prefix + name] for name in names])
+    if prefix == "Dinov2":
+        maybe(rng, config, 0.5, mlp_ratio=[2, 3, 5], layerscale_value=[0.1])
 
 
 def tune_beit(rng: random.Random, config: Config) -> None:
@@ -89,12 +91,12 @@ def tune_swin(rng: random.Random, config: Config) -> None:
     maybe(rng, config, image_size=[32, 64, [64, 32]], window_size=[2, 4, 7], mlp_ratio=[2.0, 4.0, 1.3])
     maybe(rng, config, 0.3, num_channels=[1], hidden_size=[16 << stages], encoder_stride=[4], num_layers=[stages])
     config |= rng.choice([{}, {}, {"num_labels": 3}, {"id2label": {}}])
-    if config["model_type"] == "swin":
+    if config["model_type"] in ("swin", "swinv2"):
         maybe(rng, config, 0.2, out_features=[["stem", f"stage{stages}"]])
         if "out_features" not in config:
             maybe(rng, config, 0.2, out_indices=[[0, stages], [stages]])
         names = ["ForImageClassification", "ForMaskedImageModeling", "Backbone"]
-        maybe(rng, config, 0.4, architectures=[[f"Swin{name}"] for name in names])
+        maybe(rng, config, 0.4, architectures=[[config["model_type"].capitalize() + name] for name in names])
     else:
         maybe(rng, config, 0.2, architectures=[["DonutSwinForImageClassification"]])
 
@@ -168,7 +170,17 @@ def tune_evolla(rng: random.Random, config: Config) -> None:
     maybe(rng, config, 0.3, architectures=[["EvollaModel"]])
 
 
-IMAGE_ENCODERS = ["vit", "deit", "beit", "swin", "donut-swin", "clip_vision_model", "siglip_vision_model"]
+IMAGE_ENCODERS = [
+    "vit",
+    "deit",
+    "beit",
+    "dinov2",
+    "swin",
+    "swinv2",
+    "donut-swin",
+    "clip_vision_model",
+    "siglip_vision_model",
+]
 OFTEN = ["gpt2", "bert", "roberta", "trocr", "mbart", "bart", "xlm-roberta", "camembert", "electra"]
 SELDOM = [
     *("gpt_bigcode", "xglm", "bert-generation", "xlm-roberta-xl", "roberta-prelayernorm", "data2vec-text", "ernie"),
@@ -210,7 +222,9 @@ TUNERS: dict[str, Tuner] = {
     "vit": tune_vit,
     "deit": tune_vit,
     "beit": tune_beit,
+    "dinov2": tune_vit,
     "swin": tune_swin,
+    "swinv2": tune_swin,
     "donut-swin": tune_swin,
     "pix2struct": tune_pix2struct,
     "kosmos-2.5": tune_kosmos_page,

@@ -1,16 +1,16 @@
-"""Image encoders with classes of their own: ViT and DeiT."""
+"""Image encoders with classes of their own: ViT, DeiT and DINOv2."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, Dim, read_head_dim
 from zoo.arch.families.towers import count_rectangle, read_pair
 from zoo.arch.families.vision import VISION_DIMS, Vision
-from zoo.arch.layers import Flag, at, is_on, stack
-from zoo.arch.mlp import Mlp
+from zoo.arch.layers import Flag, at, is_on, stack, when
+from zoo.arch.mlp import GatedMlp, Mlp
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Architecture, Head, register
 from zoo.arch.rows import Block, Place, Row
@@ -92,7 +92,16 @@ class PixelHead:
         yield p.tensor("decoder.0.bias", (pixels,), "head", "vector")
 
 
-def encoder(model_type: str, family: str, body: Block, heads: dict[str, Head], **about: str) -> Architecture:
+def encoder(
+    model_type: str,
+    family: str,
+    body: Block,
+    heads: dict[str, Head],
+    dims: Mapping[str, Dim] | None = None,
+    *,
+    example: str,
+    about: str,
+) -> Architecture:
     """An image encoder whose first class is the one without a task."""
     return Architecture(
         model_type,
@@ -100,15 +109,15 @@ def encoder(model_type: str, family: str, body: Block, heads: dict[str, Head], *
         body,
         heads,
         natural=next(iter(heads)),
-        dims=IMAGE_DIMS,
+        dims={**IMAGE_DIMS, **(dims or {})},
         norm="layernorm",
         position="learned",
-        example=about["example"],
-        about=about["about"],
+        example=example,
+        about=about,
     )
 
 
-def vit_like(model_type: str, prefix: str, tokens: tuple[str, ...], **about: str) -> Architecture:
+def vit_like(model_type: str, prefix: str, tokens: tuple[str, ...], *, example: str, about: str) -> Architecture:
     """ViT's classes; ``tokens`` are learned vectors besides the patches."""
     base = f"{model_type}."
     masked = vit(ImageEmbeddings(tokens, masked=True))
@@ -120,8 +129,48 @@ def vit_like(model_type: str, prefix: str, tokens: tuple[str, ...], **about: str
     if len(tokens) == 2:
         both = (ImageLabels("cls_classifier"), ImageLabels("distillation_classifier"))
         heads[f"{prefix}ForImageClassificationWithTeacher"] = Head(base, both)
-    return encoder(model_type, prefix, vit(ImageEmbeddings(tokens)), heads, **about)
+    return encoder(model_type, prefix, vit(ImageEmbeddings(tokens)), heads, example=example, about=about)
 
+
+def scale_features(name: str) -> Block:
+    """A gain on what a block adds."""
+
+    def gain(c: Config, p: Place) -> Iterable[Row]:
+        yield p.tensor(f"{name}.lambda1", (c.hidden,), "vision", "vector")
+
+    return gain
+
+
+def mask_patches(c: Config, p: Place) -> Iterable[Row]:
+    if c.flag("use_mask_token"):
+        yield p.tensor("embeddings.mask_token", (1, c.hidden), "vision", "vector")
+
+
+def scale_ffn(c: Config) -> int:
+    """``mlp_ratio`` times the width; gated, two thirds of it, filled up to a multiple of 8."""
+    width = int(c.hidden) * c.whole("mlp_ratio", least=1)
+    return (width * 2 // 3 + 7) // 8 * 8 if c.flag("use_swiglu_ffn") else width
+
+
+DINO = Vision(
+    (
+        ImageEmbeddings(),
+        mask_patches,
+        at(
+            "encoder",
+            stack(
+                "layer",
+                layer_norm("norm1"),
+                at("attention", Attention(PROJECTIONS, bias="qkv_bias", o_bias=True, cached=False, causal=False)),
+                scale_features("layer_scale1"),
+                layer_norm("norm2"),
+                at("mlp", when("use_swiglu_ffn", GatedMlp(bias=True), otherwise=(Mlp(),))),
+                scale_features("layer_scale2"),
+            ),
+        ),
+        layer_norm("layernorm"),
+    )
+)
 
 register(
     vit_like(
@@ -137,5 +186,18 @@ register(
         ("cls_token", "distillation_token"),
         example="facebook/deit-base-distilled-patch16-224",
         about="ViT with a second token, which learns from a teacher.",
+    ),
+    encoder(
+        "dinov2",
+        "DINO",
+        DINO,
+        {
+            "Dinov2Model": Head(),
+            "Dinov2ForImageClassification": Head("dinov2.", (ImageLabels(width="doubled"),)),
+            "Dinov2Backbone": Head(),
+        },
+        dims={"ffn": scale_ffn, "doubled": lambda c: 2 * c.hidden},
+        example="facebook/dinov2-base",
+        about="ViT that learned without labels, with a gain on every residual; the giant one has gated MLPs.",
     ),
 )

@@ -22,9 +22,11 @@ ENCODERS: Mapping[str, Callable[[Config], int]] = {
     "vit": count_more(1),
     "deit": count_more(2),
     "beit": count_more(1),
+    "dinov2": count_more(1),
     "clip_vision_model": count_more(1),
     "siglip_vision_model": count_more(0),
     "swin": lambda c: int(c.context),
+    "swinv2": lambda c: int(c.context),
     "donut-swin": lambda c: int(c.context),
 }
 #: Decoders that always attend to an encoder, and their classes.

@@ -1,4 +1,4 @@
-"""Swin and Donut's Swin: windows of patches in stages, each with a quarter of the patches at twice the width."""
+"""Swin, its second version and Donut's: windows of patches, in stages of ever fewer and wider ones."""
 
 from __future__ import annotations
 
@@ -97,8 +97,15 @@ def index_window(c: Config, p: Place) -> Iterable[Row]:
     yield p.tensor("relative_position_index", (c.window, c.window), "vision", "vector", role="buffer")
 
 
-def attend(names: tuple[str, str, str, str]) -> Attention:
-    return Attention(names, bias="qkv_bias", o_bias=True, kinds=windows, cached=False, causal=False)
+def learn_bias(c: Config, p: Place) -> Iterable[Row]:
+    """In the second version those numbers come from a small MLP, and attention is of cosines, scaled for each head."""
+    yield p.tensor("logit_scale", (c.heads, 1, 1), "vision", "vector")
+    yield from p.linear("continuous_position_bias_mlp.0", 2, 512, "vision", True)
+    yield from p.linear("continuous_position_bias_mlp.2", 512, c.heads, "vision")
+
+
+def attend(names: tuple[str, str, str, str], k_bias: Flag | None = None) -> Attention:
+    return Attention(names, bias="qkv_bias", k_bias=k_bias, o_bias=True, kinds=windows, cached=False, causal=False)
 
 
 NORMS = (layer_norm("layernorm_before"), layer_norm("layernorm_after"))
@@ -107,12 +114,19 @@ SWIN_LAYER: tuple[Block, ...] = (
     *NORMS,
     at("mlp", Mlp()),
 )
+BERT_NAMES = ("self.query", "self.key", "self.value", "output.dense")
 DONUT_LAYER: tuple[Block, ...] = (
     at(
         "attention",
-        attend(("self.query", "self.key", "self.value", "output.dense")),
+        attend(BERT_NAMES),
         at("self", bias_window, index_window),
     ),
+    *NORMS,
+    Mlp(("intermediate.dense", "output.dense")),
+)
+
+SECOND_LAYER: tuple[Block, ...] = (
+    at("attention", attend(BERT_NAMES, k_bias=False), at("self", learn_bias)),
     *NORMS,
     Mlp(("intermediate.dense", "output.dense")),
 )
@@ -123,6 +137,7 @@ class Stages:
     """Layers of all stages; between two, four neighbours become one of twice the width."""
 
     layer: tuple[Block, ...]
+    normed: int = 4  #: how many widths the norm has: of the four neighbours, or of the two that they become
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
         stages = read_stages(c)
@@ -132,7 +147,7 @@ class Stages:
             if stage != stages[-1]:
                 merge = below.at("downsample")
                 yield from merge.linear("reduction", 4 * stage.width, 2 * stage.width, "vision")
-                yield from merge.vector("norm", 4 * stage.width, "vision", True)
+                yield from merge.vector("norm", self.normed * stage.width, "vision", True)
 
 
 @dataclass(frozen=True)
@@ -156,6 +171,10 @@ class StageEmbeddings:
 
 def swin(embeddings: Block) -> Vision:
     return Vision((embeddings, Stages(SWIN_LAYER), layer_norm("layernorm", "features")))
+
+
+def second(embeddings: Block, *final: Block) -> Vision:
+    return Vision((embeddings, Stages(SECOND_LAYER, normed=2), *final))
 
 
 def pixel_width(c: Config) -> int:
@@ -204,6 +223,7 @@ def architecture(model_type: str, family: str, body: Block, heads: dict[str, Hea
 
 
 LABELS = ImageLabels(width="features")
+FINAL = layer_norm("layernorm", "features")
 
 register(
     architecture(
@@ -220,6 +240,21 @@ register(
         },
         example="microsoft/swin-tiny-patch4-window7-224",
         about="Attention within windows that move by half from layer to layer; four patches become one in each stage.",
+    ),
+    architecture(
+        "swinv2",
+        "Swin",
+        second(StageEmbeddings(spare=1), FINAL),
+        {
+            "Swinv2Model": Head(),
+            "Swinv2ForImageClassification": Head("swinv2.", (LABELS,)),
+            "Swinv2ForMaskedImageModeling": Head(
+                "swinv2.", (PixelHead("pixel_width"),), body=second(StageEmbeddings(spare=1, masked=True), FINAL)
+            ),
+            "Swinv2Backbone": Head(body=second(StageEmbeddings(spare=1))),
+        },
+        example="microsoft/swinv2-tiny-patch4-window8-256",
+        about="Swin for larger images: norms after the blocks, attention by cosine, biases from a small MLP.",
     ),
     architecture(
         "donut-swin",
