@@ -15,11 +15,12 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.)|(?<=\.expert_)\d+(?=\.)")
 
-#: Auto classes in the order in which they are asked for the natural head of a type.
+#: Auto classes in the order in which they are asked for the natural head of a type: that of a causal language model
+#: names the text alone of some types that see.
 TASKS = (
+    "IMAGE_TEXT_TO_TEXT",
     "CAUSAL_LM",
     "SEQ_TO_SEQ_CAUSAL_LM",
-    "IMAGE_TEXT_TO_TEXT",
     "SPEECH_SEQ_2_SEQ",
     "MASKED_LM",
 )

@@ -13,6 +13,10 @@ from tests.oracle.tuners_vision import section
 REQUIRED: dict[str, dict[str, Any]] = {
     "inkling_vision": {"architectures": ["InklingVisionModel"]},
     "inkling_audio": {"architectures": ["InklingAudioModel"]},
+    "dots3_note_vision_encoder": {"architectures": ["Dots3NoteVisionModel"]},
+    "dots3_note_audio_encoder": {"architectures": ["Dots3NoteAudioModel"]},
+    # asked for a causal language model, transformers takes the text alone
+    "dots3_note": {"architectures": ["Dots3NoteForConditionalGeneration"]},
 }
 
 
@@ -37,7 +41,7 @@ def tune_sounds(rng: random.Random, config: Config) -> None:
     config |= REQUIRED["inkling_audio"]
     config.pop("hidden_size", None)
     maybe(rng, config, n_mel_bins=[8], codebook_size=[16], mel_vocab_size=[24], num_codebooks=[5])
-    maybe(rng, config, **{rng.choice(["text_hidden_size", "hidden_size"]): [24, 32]})
+    config[rng.choice(["text_hidden_size", "hidden_size"])] = rng.choice([24, 32])
 
 
 def tune_inkling(rng: random.Random, config: Config) -> None:
@@ -108,6 +112,59 @@ def tune_glm(rng: random.Random, config: Config) -> None:
     maybe(rng, config, vision_config=[section(rng, "glm5_next_vision")])
 
 
+def tune_pyramid(rng: random.Random, config: Config) -> None:
+    for key in ("num_attention_heads", "hidden_size", "attention_bias", "mlp_bias"):
+        config.pop(key, None)
+    layers = config["num_hidden_layers"] = rng.randint(1, 5)
+    config |= REQUIRED["dots3_note_vision_encoder"] | {
+        rng.choice(["embed_dim", "hidden_size"]): 32,
+        rng.choice(["num_heads", "num_attention_heads"]): 2,
+    }
+    config |= {"adapter_in_dim": 32, "adapter_out_dim": rng.choice([24, 32]), "patch_size": 7}
+    config |= {"moe_intermediate_size": 16, rng.choice(["pyramid_num_routed", "mlp_layer_types"]): None}
+    merge = rng.choice([1, 2])
+    config |= {"adapter_merge_size": merge, "spatial_merge_size": merge}
+    maybe(rng, config, intermediate_size=[24], num_local_experts=[6], num_experts_per_tok=[3, None])
+    maybe(rng, config, 0.3, use_bias=[True], capacity_factor=[1, 3], attention_bias=[True])
+    if rng.random() < 0.6:
+        config["pyramid_num_routed"] = [rng.choice([-1, 1, 4]) for _ in range(layers)]
+    else:
+        config["mlp_layer_types"] = rng.choices(["dense", "sparse"], k=layers)
+    if "pyramid_num_routed" in config and config["pyramid_num_routed"] is None:
+        config["mlp_layer_types"] = ["dense"] * layers
+        maybe(rng, config, 0.5, mlp_bias=[True])
+    some = rng.sample(range(layers), rng.randint(1, layers))
+    sizes = {"num_local_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "intermediate_size": 40}
+    say_layers(rng, config, some, dict(rng.sample(sorted(sizes.items()), rng.randint(1, 4))))
+
+
+def tune_ears(rng: random.Random, config: Config) -> None:
+    heads = rng.choice([2, 4])
+    config |= REQUIRED["dots3_note_audio_encoder"]
+    config |= {"hidden_size": heads * 8, "num_attention_heads": heads, "adapter_input_size": heads * 8}
+    config |= {rng.choice(["adapter_out_dim", "adapter_output_size", "whisper_adapter_out_dim"]): rng.choice([24, 32])}
+    maybe(rng, config, feature_size=[40, 80], downsample_hidden_size=[12], attention_bias=[False])
+    if rng.random() < 0.4:
+        config["whisper_config"] = {"d_model": heads * 8, "encoder_layers": rng.randint(1, 3)}
+        maybe(rng, config["whisper_config"], encoder_ffn_dim=[24], num_mel_bins=[20], encoder_attention_heads=[heads])
+    if rng.random() < 0.3:
+        config["whisper_adapter_in_dim"] = config.pop("adapter_input_size")
+
+
+def tune_note(rng: random.Random, config: Config) -> None:
+    text, width = section(rng, "dots3_note_text"), rng.choice([32, 64])
+    text |= {"hidden_size": width, "pad_token_id": None}
+    config |= REQUIRED["dots3_note"]
+    vision, audio = section(rng, "dots3_note_vision_encoder"), section(rng, "dots3_note_audio_encoder")
+    for key in ("adapter_output_size", "whisper_adapter_out_dim"):
+        audio.pop(key, None)
+    config |= {"vision_config": vision | {"adapter_out_dim": width}, "audio_config": audio | {"adapter_out_dim": width}}
+    if rng.random() < 0.3 and "per_layer_config" not in text:
+        config |= {key: value for key, value in text.items() if key != "model_type"}
+    else:
+        config["text_config"] = text
+
+
 TUNERS: dict[str, Tuner] = {
     "neomme": tune_neomme,
     "inkling_vision": tune_folds,
@@ -120,4 +177,7 @@ TUNERS: dict[str, Tuner] = {
     "glm5_next_text": tune_glm_text,
     "glm5_next_vision": tune_glm_tower,
     "glm5_next": tune_glm,
+    "dots3_note_vision_encoder": tune_pyramid,
+    "dots3_note_audio_encoder": tune_ears,
+    "dots3_note": tune_note,
 }
