@@ -41,10 +41,12 @@ class GatedMlp:
         gate, up, down = self.names
         width, bias = c.dim(self.width), is_on(c, self.bias)
         if width == 0:
-            return
-        yield from p.linear(gate, c.hidden, width, self.part, bias)
-        yield from p.linear(up, c.hidden, width, self.part, bias)
-        yield from p.linear(down, width, c.hidden, self.part, bias)
+            return ()
+        return (
+            *p.linear(gate, c.hidden, width, self.part, bias),
+            *p.linear(up, c.hidden, width, self.part, bias),
+            *p.linear(down, width, c.hidden, self.part, bias),
+        )
 
 
 @dataclass(frozen=True)

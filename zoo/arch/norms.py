@@ -25,10 +25,12 @@ class Norm:
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
         size: int | tuple[int, ...] = c.dim(self.size) if isinstance(self.size, str) else self.size(c)
         shape: tuple[int, ...] = size if isinstance(size, tuple) else (size,)
-        if 0 not in shape and (self.weight is True or is_on(c, self.weight)):
-            yield p.tensor(f"{self.name}.weight", shape, "norm", "vector")
-            if self.bias is not False and is_on(c, self.bias):
-                yield p.tensor(f"{self.name}.bias", shape, "norm", "vector")
+        if 0 in shape or not (self.weight is True or is_on(c, self.weight)):
+            return ()
+        weight = p.tensor(f"{self.name}.weight", shape, "norm", "vector")
+        if self.bias is False or not is_on(c, self.bias):
+            return (weight,)
+        return weight, p.tensor(f"{self.name}.bias", shape, "norm", "vector")
 
 
 def rms(name: str, size: Size = "hidden") -> Norm:
