@@ -69,7 +69,7 @@ BEIT = Vision(
 def pool(c: Config, p: Place) -> Iterable[Row]:
     """A norm of the mean of all patches, or the class token as it is."""
     if c.flag("use_mean_pooling"):
-        yield from layer_norm("pooler.layernorm")(c, p)
+        yield from layer_norm("pooler.layernorm")(c, p._replace(part="vision"))
 
 
 def predict_tokens(c: Config, p: Place) -> Iterable[Row]:

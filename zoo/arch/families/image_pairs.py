@@ -25,9 +25,9 @@ ENCODERS: Mapping[str, Callable[[Config], int]] = {
     "dinov2": count_more(1),
     "clip_vision_model": count_more(1),
     "siglip_vision_model": count_more(0),
-    "swin": lambda c: int(c.context),
-    "swinv2": lambda c: int(c.context),
-    "donut-swin": lambda c: int(c.context),
+    "swin": lambda c: int(c.outputs),
+    "swinv2": lambda c: int(c.outputs),
+    "donut-swin": lambda c: int(c.outputs),
 }
 #: Decoders that always attend to an encoder, and their classes.
 ALWAYS = {

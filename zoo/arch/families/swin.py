@@ -78,7 +78,8 @@ SWIN_DIMS: dict[str, Dim] = {
     "ffn": scale_ffn,
     "window": lambda c: c.whole("window_size", least=1) ** 2,
     "patches": count_rectangle,
-    "context": count_output,
+    "context": count_rectangle,
+    "outputs": count_output,
 }
 
 
