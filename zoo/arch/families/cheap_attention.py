@@ -91,7 +91,8 @@ def block_attention(c: Config, p: Place) -> Iterable[Row]:
     yield from projections(c, p)
     blocks = c.whole("max_position_embeddings") // MRA_BLOCK
     seen, flops = MRA_BLOCK * min(c.whole("block_per_row"), blocks), 4 * c.hidden
-    yield p.state("sliding", window=seen, flops_per_pos=flops, decode_flops_per_pos=flops, causal=False)
+    if seen:
+        yield p.state("sliding", window=seen, flops_per_pos=flops, decode_flops_per_pos=flops, causal=False)
     coarse = (flops if is_exact(c) else flops // 2) // MRA_BLOCK**2
     yield p.state("full", flops_per_pos=coarse, decode_flops_per_pos=coarse, causal=False)
 

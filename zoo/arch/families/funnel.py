@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
-from zoo.arch.config import Config, Dim, UnsupportedError, check_whole
+from zoo.arch.config import MAX_LAYERS, Config, Dim, UnsupportedError, check_whole
 from zoo.arch.families.bert import LABELS, QUESTIONS, Dense
+from zoo.arch.families.passes import pass_through, refuse_quantised
 from zoo.arch.heads import Embedding, LabelHead, LmHead
-from zoo.arch.layers import At, at, stack
+from zoo.arch.layers import At, at
 from zoo.arch.mlp import Mlp
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Architecture, Head, register
-from zoo.arch.rows import Place, Row
+from zoo.arch.rows import Place, Row, Tensor
 
 BASE = "funnel."
+#: For each time that a layer is gone through, tokens of the text per query and per key.
+Runs = Sequence[tuple[int, int]]
 
 
 def read_sizes(c: Config, key: str) -> list[int]:
@@ -60,32 +64,32 @@ def count_pairs(c: Config) -> int:
     return int(4 * width + (4 * c.heads * c.hidden if is_factorized(c) else 4 * width))
 
 
-def count_layer(c: Config, queries: int, keys: int) -> int:
-    """FLOPs per token of the text in a layer with one query for ``queries`` and one key for ``keys`` tokens."""
-    square, segments = c.hidden * c.heads * c.head_dim, 4 * c.heads * c.head_dim
-    by_query, by_key = 4 * square + 4 * c.hidden * c.ffn + segments, 4 * square
-    if is_factorized(c):
-        by_query += 2 * square
-    else:
-        by_key += 4 * square  # two distances for each key
-    return int(by_query // queries + by_key // keys)
+def count_passes(c: Config, name: str, runs: Runs) -> Fraction:
+    """How often the weight ``name`` is multiplied per token of the text: by each query, or by each key."""
+    if name.endswith(("k_head.weight", "v_head.weight")):
+        return sum((Fraction(1, keys) for _, keys in runs), Fraction())
+    if name.endswith("r_kernel") and not is_factorized(c):  # by each distance, of which there are two for each key
+        return sum((Fraction(2, keys) for _, keys in runs), Fraction())
+    return sum((Fraction(1, queries) for queries, _ in runs), Fraction())
 
 
-def attend(c: Config, p: Place, layers: Sequence[int], runs: Sequence[tuple[int, int]]) -> Row:
-    """The state of ``layers`` that are gone through once for each of ``runs``: tokens per query, and per key.
+def layers_of(c: Config, p: Place, first: int, runs: Runs) -> Iterable[Row]:
+    """Layers that are gone through once for each of ``runs``: tokens of the text per query, and per key.
 
-    The ledger has each weight multiplied once per token of the text. ``flops_per_token`` sets that right: it is what
-    repetition adds, less what is spared as several tokens have become one.
+    ``first`` is their number among all layers. A query pays for its segments, too.
     """
-    counted = 10 * c.hidden * c.heads * c.head_dim + 4 * c.hidden * c.ffn
+    layers = p.layers or ()
+    for block in LAYER:
+        for row in block(c, p):
+            yield from pass_through(row, count_passes(c, row.name, runs) if isinstance(row, Tensor) else 1)
     pairs = sum(count_pairs(c) // (queries * keys) for queries, keys in runs)
-    work = sum(count_layer(c, queries, keys) for queries, keys in runs)
-    return p.state(
+    segments = sum(4 * c.heads * c.head_dim // queries for queries, _ in runs)
+    yield p.state(
         "full",
-        layers,
+        [first + layer for layer in range(len(layers))],
         flops_per_pos=pairs,
         decode_flops_per_pos=pairs,
-        flops_per_token=work - counted,
+        flops_per_token=segments,
         causal=False,
     )
 
@@ -97,27 +101,32 @@ def shrinking_blocks(c: Config, p: Place) -> Iterable[Row]:
     """
     sizes, begin = read_sizes(c, "block_sizes"), 0
     for block, (size, repeats) in enumerate(zip(sizes, read_repeats(c, sizes), strict=True)):
-        for part in LAYER:
-            yield from part(c, p._replace(prefix=f"{p.prefix}encoder.blocks.{block}.{{}}.", layers=range(size)))
+        place = p.at(f"encoder.blocks.{block}.{{}}")
         merged = 2**block
         before = merged // 2 if block and c.flag("pool_q_only") else merged
-        yield attend(c, p, range(begin, begin + 1), [(merged, before), *[(merged, merged)] * (repeats - 1)])
+        runs = [(merged, before), *[(merged, merged)] * (repeats - 1)]
+        yield from layers_of(c, place._replace(layers=range(1)), begin, runs)
         if size > 1:
-            yield attend(c, p, range(begin + 1, begin + size), [(merged, merged)] * repeats)
+            rest = place._replace(layers=range(1, size))
+            yield from layers_of(c, rest, begin + 1, [(merged, merged)] * repeats)
         begin += size
 
 
 def full_layers(c: Config, p: Place) -> Iterable[Row]:
     """Layers over all tokens again, each with what it was before the funnel and after."""
-    yield from stack("decoder.layers", *LAYER, count="decoder_layers")(c, p)
+    if c.decoder_layers > MAX_LAYERS:
+        raise UnsupportedError(f"{c.model_type}: num_decoder_layers {c.decoder_layers} is out of range")
     if c.decoder_layers:
-        yield attend(c, p, range(c.layers, c.layers + c.decoder_layers), [(1, 1)])
+        place = p.at("decoder.layers.{}")._replace(layers=range(c.decoder_layers))
+        yield from layers_of(c, place, c.layers, [(1, 1)])
 
 
 def refuse_depth(c: Config) -> str | None:
-    """At most 20 halvings: longer than any text."""
-    read_repeats(c, sizes := read_sizes(c, "block_sizes"))
-    return f"block_sizes has {len(sizes)} blocks" if len(sizes) > 20 else None
+    """At most 20 halvings, which is longer than any text."""
+    repeats = read_repeats(c, sizes := read_sizes(c, "block_sizes"))
+    if len(sizes) > 20 or sum(sizes) > MAX_LAYERS or sum(repeats) > 1000:
+        return "block_sizes or block_repeats are out of range"
+    return refuse_quantised(c)
 
 
 LAYER = (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import NamedTuple
 
 from zoo.arch.config import Config, Dim, UnsupportedError
+from zoo.arch.families.passes import pass_through, refuse_quantised
 from zoo.arch.heads import Embedding
 from zoo.arch.layers import At, at
 from zoo.arch.norms import layer_norm
@@ -26,24 +28,6 @@ class Widths(NamedTuple):
     output: int
     mlp: int
     crosses: bool
-
-    @property
-    def weights(self) -> int:
-        """Elements of all matrices."""
-        return self.by_query + self.by_key
-
-    @property
-    def by_query(self) -> int:
-        return self.queries * (self.inner + 2 * self.mlp) + self.values * self.output
-
-    @property
-    def by_key(self) -> int:
-        return self.keys * (self.inner + self.values)
-
-    def count_flops(self, queries: int, keys: int) -> int:
-        """FLOPs of so many queries to so many keys."""
-        pairs = queries * keys * (self.inner + self.values)
-        return 2 * (queries * self.by_query + keys * self.by_key + pairs)
 
 
 def cross_widths(
@@ -72,23 +56,30 @@ def self_widths(c: Config) -> Widths:
 def layer(c: Config, p: Place, sizes: Widths, queries: int = 0, keys: int = 0, runs: int = 1) -> Iterable[Row]:
     """Attention and an MLP, gone through ``runs`` times with so many queries and keys, in a text of full length.
 
-    The ledger has each weight multiplied once per token. But the latents are few, and as many however long the text;
-    ``flops_per_token`` sets that right for the longest text, to which the tokenizer fills up every other.
+    The latents are few, and as many however long the text: what each costs is shared out among the tokens of the
+    longest text, to which the tokenizer fills up every other.
     """
-    inner = p.at("attention.self")
+    inner, length = p.at("attention.self"), count_bytes(c)
+    asked, read = Fraction(runs * queries, length), Fraction(runs * keys, length)
+    if p.stack != "decoder":
+        asked, read = Fraction(1), Fraction(1)
     yield from layer_norm("layernorm1", lambda c: sizes.queries)(c, inner)
     if sizes.crosses:
         yield from layer_norm("layernorm2", lambda c: sizes.keys)(c, inner)
-    yield from inner.linear("query", sizes.queries, sizes.inner, "attention", True)
-    yield from inner.linear("key", sizes.keys, sizes.inner, "attention", True)
-    yield from inner.linear("value", sizes.keys, sizes.values, "attention", True)
-    yield from p.linear("attention.output.dense", sizes.values, sizes.output, "attention", True)
+    for rows, times in (
+        (inner.linear("query", sizes.queries, sizes.inner, "attention", True), asked),
+        (inner.linear("key", sizes.keys, sizes.inner, "attention", True), read),
+        (inner.linear("value", sizes.keys, sizes.values, "attention", True), read),
+        (p.linear("attention.output.dense", sizes.values, sizes.output, "attention", True), asked),
+        (p.linear("mlp.dense1", sizes.queries, sizes.mlp, "mlp", True), asked),
+        (p.linear("mlp.dense2", sizes.mlp, sizes.queries, "mlp", True), asked),
+    ):
+        for row in rows:
+            yield from pass_through(row, times)
     yield from layer_norm("layernorm", lambda c: sizes.queries)(c, p)
-    yield from p.linear("mlp.dense1", sizes.queries, sizes.mlp, "mlp", True)
-    yield from p.linear("mlp.dense2", sizes.mlp, sizes.queries, "mlp", True)
+    pairs = 2 * runs * queries * keys * (sizes.inner + sizes.values)
     if p.stack == "decoder":
-        each = runs * sizes.count_flops(queries, keys) // count_bytes(c)
-        yield p.state("full", flops_per_token=each - 2 * sizes.weights, causal=False)
+        yield p.state("full", flops_per_token=pairs // length, causal=False)
 
 
 def count_bytes(c: Config) -> int:
@@ -152,7 +143,8 @@ def ask_label(c: Config, p: Place) -> Iterable[Row]:
     yield below.tensor("output_position_encodings.position_embeddings", (1, c.hidden), "position", "vector")
     widths = cross_widths(c, c.hidden, c.hidden, 1)
     yield from layer(c, below.at("decoding_cross_attention"), widths, 1, count_latents(c))
-    yield from below.linear("final_layer", c.hidden, c.labels, "head", True)
+    for row in below.linear("final_layer", c.hidden, c.labels, "head", True):
+        yield from pass_through(row, Fraction(1, count_bytes(c)) if p.stack == "decoder" else 1)
 
 
 def count_fourier(bands: int, axes: int) -> int:
@@ -292,6 +284,7 @@ register(
         norm="layernorm",
         position="learned",
         embedding="input_preprocessor.embeddings.weight",
+        supported=refuse_quantised,
         example="deepmind/language-perceiver",
         about="256 latents read up to 2,048 bytes, think in 26 layers, and are asked for each byte.",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from zoo.arch.attention import Attention, CrossAttention
 from zoo.arch.config import MULTI_HEAD, Config, Dim
+from zoo.arch.families.passes import pass_through
 from zoo.arch.heads import Embedding, LmHead
 from zoo.arch.layers import At, at, stack, when
 from zoo.arch.mlp import Mlp
@@ -31,16 +32,12 @@ def stream_attention(c: Config, p: Place) -> Iterable[Row]:
     """Self-attention of all streams to the text's own (arXiv:2001.04063, section 3.2).
 
     Each stream attends to the text and to itself; the text's alone is cached. Distances come in by a projection of the
-    queries' inputs. The weights are counted once for the text; what the other streams multiply them with, here and in
-    the rest of the layer, is paid per token.
+    queries' inputs.
     """
     buckets, streams = c.whole("num_buckets", least=1), count_streams(c)
     for name in PROJECTIONS:
         yield from p.linear(name, c.hidden, c.hidden, "attention", True)
     yield from p.linear("relative_pos_embeddings", c.hidden, buckets * c.heads, "attention", True)
-    weights = 4 * c.hidden**2 + c.hidden * buckets * c.heads + 2 * c.hidden * c.ffn
-    if c.flag("add_cross_attention"):
-        weights += 2 * c.hidden**2
     flops = 4 * c.hidden
     yield p.state(
         "full",
@@ -48,7 +45,7 @@ def stream_attention(c: Config, p: Place) -> Iterable[Row]:
         materialized=2 * c.hidden,
         flops_per_pos=(1 + streams) * flops,
         decode_flops_per_pos=(1 + streams) * flops,
-        flops_per_token=streams * (flops + 2 * weights),
+        flops_per_token=streams * flops,
     )
 
 
@@ -59,6 +56,17 @@ def cross_attention(c: Config, p: Place) -> Iterable[Row]:
             flops = (1 + count_streams(c)) * row.flops_per_pos
             row = row._replace(flops_per_pos=flops, decode_flops_per_pos=flops)
         yield row
+
+
+def in_streams(*blocks: Block) -> Block:
+    """Blocks that the text and every stream pass through; the source's keys and values are worked out once."""
+
+    def go_through(c: Config, p: Place) -> Iterable[Row]:
+        for block in blocks:
+            for row in block(c, p):
+                yield from (row,) if row.stack == "cross" else pass_through(row, 1 + count_streams(c))
+
+    return go_through
 
 
 def stream_embeddings(c: Config, p: Place) -> Iterable[Row]:
@@ -97,11 +105,13 @@ ENCODER_LAYERS = stack(
 )
 DECODER_LAYERS = stack(
     "layers",
-    at("self_attn", stream_attention),
-    layer_norm("self_attn_layer_norm"),
-    when("add_cross_attention", at("cross_attn", cross_attention), layer_norm("cross_attn_layer_norm")),
-    at("feed_forward", Mlp(("intermediate", "output"))),
-    layer_norm("feed_forward_layer_norm"),
+    in_streams(
+        at("self_attn", stream_attention),
+        layer_norm("self_attn_layer_norm"),
+        when("add_cross_attention", at("cross_attn", cross_attention), layer_norm("cross_attn_layer_norm")),
+        at("feed_forward", Mlp(("intermediate", "output"))),
+        layer_norm("feed_forward_layer_norm"),
+    ),
 )
 ENCODER = stack_of(own_words, ENCODER_LAYERS)
 DECODER = stack_of(own_words, stream_embeddings, DECODER_LAYERS)
