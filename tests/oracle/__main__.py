@@ -1,11 +1,11 @@
-"""``python -m tests.oracle defaults|record|compare|heads|flops``."""
+"""``python -m tests.oracle defaults|record|compare|heads|flops|cache``."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
-COMMANDS = ("defaults", "record", "compare", "heads", "flops")
+COMMANDS = ("defaults", "record", "compare", "heads", "flops", "cache")
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:

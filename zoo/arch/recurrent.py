@@ -55,7 +55,8 @@ class Mamba:
         yield from p.linear("out_proj", inner, c.hidden, "recurrent", bias)
         for block in self.extra:
             yield from block(c, p)
-        yield p.state("ssm", fixed=inner * state + inner * (kernel - 1), flops_per_token=2 * UPDATES * inner * state)
+        yield p.state("conv", fixed=inner * (kernel - 1))
+        yield p.state("ssm", fixed=inner * state, flops_per_token=2 * UPDATES * inner * state)
 
 
 @dataclass(frozen=True)
