@@ -75,6 +75,21 @@ def test_trocr_reads_the_width_of_its_encoder_itself() -> None:
     assert total(bridged) - total(pair) == 768 * 1024 + 1024 + 12 * 2 * (1024 - 768) * 1024
 
 
+def test_the_readers_of_print_are_as_large_as_their_users_count_them() -> None:
+    sizes = {"model_type": "vit", "image_size": 384, "qkv_bias": False}
+    base = {**PAIR, "encoder": sizes, "decoder": {"model_type": "trocr", "cross_attention_hidden_size": 768}}
+    assert total(base) == 333_921_792
+    encoder = {"model_type": "deit", "image_size": 384, "hidden_size": 384, "intermediate_size": 1536}
+    decoder = {"model_type": "trocr", "d_model": 256, "decoder_layers": 6, "decoder_attention_heads": 8}
+    decoder |= {"decoder_ffn_dim": 1024, "vocab_size": 64_044, "tie_word_embeddings": False}
+    small = {
+        **PAIR,
+        "encoder": {**encoder, "num_attention_heads": 6},
+        "decoder": {**decoder, "cross_attention_hidden_size": 384},
+    }
+    assert total(small) == 61_596_672
+
+
 def test_a_tie_within_the_decoder_is_named_from_the_whole() -> None:
     mbart = {**PAIR, "decoder": {"model_type": "mbart"}}
     tied = {tensor.tied_to for pair in (PAIR, mbart) for tensor in build_ledger(pair).tensors if tensor.tied_to}

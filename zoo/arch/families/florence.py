@@ -9,6 +9,7 @@ from zoo.arch.config import MAX_LAYERS, Config, TypeSpec, UnsupportedError, chec
 from zoo.arch.families.bart import BART_DIMS, logits_bias
 from zoo.arch.families.llava import read_text, refuse_flat
 from zoo.arch.families.llava_kin import find_supported
+from zoo.arch.families.swin import scale_width
 from zoo.arch.families.vision import Projector, Tower
 from zoo.arch.heads import LmHead
 from zoo.arch.layers import At, at
@@ -53,14 +54,6 @@ def read_stages(c: Config) -> list[Stage]:
     return [Stage(*stage) for stage in zip(inputs, widths, depths, patches, map(bool, first), strict=False)]
 
 
-def scale_ffn(c: Config, width: int) -> int:
-    """``mlp_ratio`` times the width, cut to a whole number."""
-    ratio = c["mlp_ratio"]
-    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < 1000:
-        raise UnsupportedError(f"{c.model_type}: {c.path}mlp_ratio is {ratio!r:.40}, not a ratio")
-    return int(width * ratio)
-
-
 class Names(NamedTuple):
     """How the tower names its parts; the first code for it wrapped each block in a module of its own."""
 
@@ -74,7 +67,7 @@ NAMES = Names()
 
 def half_block(c: Config, p: Place, width: int, attention: str, names: Names) -> Iterable[Row]:
     """Attention and MLP, each behind a convolution over 3 x 3 neighbours of one channel."""
-    ffn, mlp = scale_ffn(c, width), "ffn"
+    ffn, mlp = scale_width(c, width), "ffn"
     norms = (f"{attention}.norm", "ffn.norm") if names.wrapped else ("norm1", "norm2")
     if names.wrapped:
         attention, mlp = f"{attention}.fn", "ffn.fn.net"

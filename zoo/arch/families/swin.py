@@ -51,12 +51,12 @@ def last_width(c: Config) -> int:
     return read_stages(c)[-1].width
 
 
-def scale_ffn(c: Config) -> int:
-    """``mlp_ratio`` times the width, cut to a whole number."""
+def scale_width(c: Config, width: int) -> int:
+    """``mlp_ratio`` times ``width``, cut to a whole number."""
     ratio = c["mlp_ratio"]
     if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < 1000:
         raise UnsupportedError(f"{c.model_type}: {c.path}mlp_ratio is {ratio!r:.40}, not a ratio")
-    return int(ratio * c.hidden)
+    return int(ratio * width)
 
 
 def count_output(c: Config) -> int:
@@ -75,7 +75,7 @@ SWIN_DIMS: dict[str, Dim] = {
     "features": last_width,
     "layers": lambda c: sum(stage.depth for stage in read_stages(c)),
     "heads": lambda c: read_stages(c)[-1].heads,
-    "ffn": scale_ffn,
+    "ffn": lambda c: scale_width(c, c.hidden),
     "window": lambda c: c.whole("window_size", least=1) ** 2,
     "patches": count_rectangle,
     "context": count_rectangle,
