@@ -249,13 +249,7 @@ FALCON = {
     "parallel_attn": True,
     "vocab_size": 65024,
 }
-FALCON_40B = FALCON | {
-    "model_type": "RefinedWeb",
-    "hidden_size": 8192,
-    "n_head": 128,
-    "n_head_kv": 8,
-    "n_layer": 60,
-}
+FALCON_40B = FALCON | {"model_type": "RefinedWeb", "hidden_size": 8192, "n_head": 128, "n_head_kv": 8, "n_layer": 60}
 
 
 def nas_layers(
@@ -292,7 +286,6 @@ NEMOTRON = shape("nemotron-nas", 8192, 0, 80, 64, 128256) | {
 
 GLA = {
     "model_type": "gla",
-    "architectures": ["GLAForCausalLM"],
     "hidden_size": 2048,
     "hidden_ratio": 4,
     "intermediate_size": None,
@@ -305,7 +298,6 @@ GLA = {
 }
 DELTA_NET = GLA | {
     "model_type": "delta_net",
-    "architectures": ["DeltaNetForCausalLM"],
     "num_heads": 16,
     "expand_k": 1,
     "use_beta": True,
@@ -344,6 +336,7 @@ EAGLE3 = {
     "architectures": ["LlamaForCausalLMEagle3"],
     "draft_vocab_size": 32000,
 }
+RETNET = GLA | {"model_type": "retnet", "expand_k": 1, "expand_v": 2, "hidden_ratio": 2, "num_heads": 8}
 
 PUBLISHED = [
     Published("Qwen/Qwen-1_8B", qwen(2048, 11008, 24, 16, 151936), 1_836_828_672),
@@ -367,6 +360,8 @@ PUBLISHED = [
     Published("inclusionAI/Ling-lite", LING, 16_801_974_272),
     Published("fla-hub/gla-1.3B-100B", GLA, 1_365_514_240),
     Published("fla-hub/delta_net-1.3B-100B", DELTA_NET, 1_365_677_056),
+    Published("fla-hub/retnet-1.3B-100B", RETNET, 1_351_727_104),
+    Published("fla-hub/transformer-1.3B-100B", GLA | {"model_type": "transformer", "num_heads": 32}, 1_364_297_728),
     Published("OpenGVLab/InternVL2-2B", INTERNVL, 2_205_754_368),
     Published("OpenGVLab/InternVL2_5-78B", INTERNVL_78B, 78_408_318_336),
     Published("openbmb/MiniCPM-V-2_6", MINICPMV, 8_099_175_152),

@@ -28,6 +28,7 @@ from tests.arch.remote_models import (
     PHI3_SMALL,
     PHI3V,
     PUBLISHED,
+    RETNET,
     SIGLIP,
     Published,
     glm,
@@ -142,6 +143,19 @@ def test_the_first_files_of_minicpm_v_2_5_name_no_version() -> None:
 
 def test_a_width_that_is_given_is_taken_before_one_that_is_worked_out() -> None:
     assert total(GLA) - total(GLA | {"intermediate_size": 5000}) == 24 * 3 * 2048 * 632
+
+
+def test_the_library_declares_sizes_that_its_files_may_leave_out() -> None:
+    left = {key: value for key, value in GLA.items() if key not in ("vocab_size", "hidden_ratio", "intermediate_size")}
+    assert total(left) == total(GLA)
+    assert total({**RETNET, "hidden_ratio": None}) > total(RETNET)
+    assert total({key: value for key, value in RETNET.items() if key != "hidden_ratio"}) == total(RETNET)
+
+
+def test_the_library_s_transformer_slides_where_it_has_a_window() -> None:
+    plain = GLA | {"model_type": "transformer", "num_heads": 32, "num_kv_heads": 8}
+    assert cached(plain) == {"full": 24 * 2 * 8 * 64}
+    assert cached(plain | {"window_size": 512}) == {"sliding": 24 * 2 * 8 * 64}
 
 
 def test_minicpm_is_tied_unless_its_file_says_otherwise() -> None:

@@ -49,6 +49,8 @@ LINEAR: Mapping[str, Any] = {
 }
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "gla": LINEAR,
+    "retnet": LINEAR,
+    "transformer": LINEAR,
     "delta_net": {**LINEAR, "conv_size": 4},
     "internvl_chat": {
         "downsample_ratio": 0.5,

@@ -1,10 +1,11 @@
-"""Gated linear attention and DeltaNet, by the code of the flash-linear-attention library."""
+"""Gated linear attention, DeltaNet, RetNet and their plain transformer, by the flash-linear-attention library."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.arch.config import Config, Dim, UnsupportedError, check_whole, read_positive
+from zoo.arch.attention import Attention
+from zoo.arch.config import Config, Dim, UnsupportedError, check_whole, read_positive, split_heads
 from zoo.arch.families.remote_dense import LM_HEAD, lm_heads, refuse_unproven
 from zoo.arch.heads import Embedding, decoder
 from zoo.arch.layers import at
@@ -18,6 +19,8 @@ from zoo.arch.rows import Place, Row
 GATE_RANK = 16
 #: Multiply-adds per element of the state and token: read by the key, write, read by the query.
 DELTA_STEPS = 3
+#: fla/models/retnet/configuration_retnet.py: hidden_ratio=2; in all others it is 4.
+RATIOS = {"retnet": 2}
 
 
 def expand(key: str) -> Dim:
@@ -37,10 +40,17 @@ def expand(key: str) -> Dim:
 
 def read_ffn(c: Config) -> int:
     """``intermediate_size``; null is two thirds of hidden size x ``hidden_ratio``, up to a multiple of 256."""
-    if c["intermediate_size"] is not None:
-        return c.whole("intermediate_size", least=1)
-    width = int(c.hidden * check_whole(c["hidden_ratio"], f"{c.model_type}: hidden_ratio", 1) * 2 / 3)
+    explicit = c.maybe("intermediate_size", least=1)
+    if explicit is not None:
+        return explicit
+    ratio = c.get("hidden_ratio", RATIOS.get(c.model_type, 4))
+    width = int(c.hidden * check_whole(4 if ratio is None else ratio, f"{c.model_type}: hidden_ratio", 1) * 2 / 3)
     return 256 * ((width + 255) // 256)
+
+
+def read_vocab(c: Config) -> int:
+    """``vocab_size``; all config classes of the library declare 32,000."""
+    return c.whole("vocab_size", least=1) if "vocab_size" in c else 32000
 
 
 def gated_linear_attention(c: Config, p: Place) -> Iterable[Row]:
@@ -86,7 +96,31 @@ LINEAR: dict[str, Dim] = {
     "key_width": expand("expand_k"),
     "value_width": expand("expand_v"),
     "ffn": read_ffn,
+    "vocab": read_vocab,
 }
+
+
+def retention(c: Config, p: Place) -> Iterable[Row]:
+    """RetNet (arXiv:2307.08621, section 2.1): a state that decays by a constant for each head, and an output gate.
+
+    State per sequence: heads x key width x value width.
+    """
+    key, value, heads = c.key_width, c.value_width, c.heads
+    for name, width in (("q_proj", key), ("k_proj", key), ("v_proj", value), ("g_proj", value)):
+        yield from p.linear(name, c.hidden, width, "recurrent")
+    yield from p.linear("o_proj", value, c.hidden, "recurrent")
+    yield from p.vector("g_norm_swish_gate", value // heads, "norm")
+    state = key * value // heads
+    yield p.state("linear", fixed=state, flops_per_token=2 * UPDATES * state, dtype="float32")
+
+
+def span_of(c: Config) -> list[str]:
+    return ["full_attention" if c.window is None else "sliding_attention"] * c.layers
+
+
+def read_kv_heads(c: Config) -> int:
+    return c.maybe("num_kv_heads", least=1) or int(c.heads)
+
 
 register(
     decoder(
@@ -129,5 +163,50 @@ register(
         example="fla-hub/delta_net-1.3B-100B",
         about="No cache that grows: each head keeps one matrix, and writes what it did not predict.",
         verified="Total of delta_net-1.3B-100B: 1,365,677,056.",
+    ),
+    decoder(
+        "retnet",
+        "RetNet",
+        "RetNet",
+        rms("attn_norm"),
+        at("attn", retention),
+        rms("mlp_norm"),
+        at("mlp", GatedMlp()),
+        embed=Embedding("embeddings"),
+        heads=lm_heads("RetNetForCausalLM", base="model.", model="RetNetModel", lm=LM_HEAD),
+        dims=LINEAR,
+        supported=refuse_unproven(
+            {"use_output_gate": True, "fuse_norm": True, "elementwise_affine": True},
+            ("use_short_conv", "attn", "num_kv_heads", "attnres_block_size"),
+        ),
+        example="fla-hub/retnet-1.3B-100B",
+        about="No cache that grows: each head keeps one matrix, which decays by a constant of its own.",
+        verified="Hub total of retnet-1.3B-100B: 1,351,727,104.",
+    ),
+    decoder(
+        "transformer",
+        "Transformer",
+        "Llama",
+        rms("attn_norm"),
+        at("attn", Attention(kinds=span_of)),
+        rms("mlp_norm"),
+        at("mlp", GatedMlp()),
+        embed=Embedding("embeddings"),
+        heads=lm_heads("TransformerForCausalLM", base="model.", model="TransformerModel", lm=LM_HEAD),
+        dims={
+            "heads": read_positive("num_heads"),
+            "kv_heads": read_kv_heads,
+            "head_dim": split_heads,
+            "ffn": read_ffn,
+            "vocab": read_vocab,
+            "window": lambda c: c.maybe("window_size", least=1),
+        },
+        supported=refuse_unproven(
+            {"attention_bias": False, "qkv_bias": False, "elementwise_affine": True},
+            ("qk_norm", "attnres_block_size"),
+        ),
+        example="fla-hub/transformer-1.3B-100B",
+        about="Llama's layers under the library's names, to compare the others with.",
+        verified="Hub total of transformer-1.3B-100B: 1,364,297,728.",
     ),
 )
