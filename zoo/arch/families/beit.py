@@ -64,12 +64,8 @@ BEIT = Vision(
         when(lambda c: not c.flag("use_mean_pooling"), layer_norm("layernorm")),
     )
 )
-
-
-def pool(c: Config, p: Place) -> Iterable[Row]:
-    """A norm of the mean of all patches, or the class token as it is."""
-    if c.flag("use_mean_pooling"):
-        yield from layer_norm("pooler.layernorm")(c, p._replace(part="vision"))
+#: And a norm of the mean of all patches, unless the class token stands for them.
+POOLED = Vision((*BEIT.blocks, when("use_mean_pooling", layer_norm("pooler.layernorm"))))
 
 
 def predict_tokens(c: Config, p: Place) -> Iterable[Row]:
@@ -156,15 +152,15 @@ register(
     encoder(
         "beit",
         "BEiT",
-        BEIT,
+        POOLED,
         {
-            "BeitModel": Head("", (pool,)),
-            "BeitForImageClassification": Head("beit.", (at("beit", pool), ImageLabels())),
-            "BeitForMaskedImageModeling": Head("beit.", (predict_tokens,)),
+            "BeitModel": Head(),
+            "BeitForImageClassification": Head("beit.", (ImageLabels(),)),
+            "BeitForMaskedImageModeling": Head("beit.", (predict_tokens,), BEIT),
             "BeitForSemanticSegmentation": Head(
-                "beit.", (pyramid, draw_borders, when("use_auxiliary_head", draw_roughly))
+                "beit.", (pyramid, draw_borders, when("use_auxiliary_head", draw_roughly)), BEIT
             ),
-            "BeitBackbone": Head("beit.", (when("add_fpn", pyramid),)),
+            "BeitBackbone": Head("beit.", (when("add_fpn", pyramid),), BEIT),
         },
         example="microsoft/beit-base-patch16-224",
         about="ViT that learned to guess hidden patches; positions are biases between patches, residuals have gains.",

@@ -54,18 +54,15 @@ VIT_LAYERS = stack(
 )
 
 
-def vit(embeddings: Block) -> Vision:
-    return Vision((embeddings, VIT_LAYERS, layer_norm("layernorm")))
+def vit(*around: Block) -> Vision:
+    """The layers behind their embeddings, the first of ``around``, and what follows the last norm."""
+    embeddings, *final = around
+    return Vision((embeddings, VIT_LAYERS, layer_norm("layernorm"), *final))
 
 
-@dataclass(frozen=True)
-class ImagePooler:
+def pool(c: Config, p: Place) -> Iterable[Row]:
     """A dense layer over the class token, of a width of its own."""
-
-    name: str = "pooler.dense"
-
-    def __call__(self, c: Config, p: Place) -> Iterable[Row]:
-        yield from p.linear(self.name, c.hidden, c.pooled, "vision", True)
+    yield from p.linear("pooler.dense", c.hidden, c.pooled, "vision", True)
 
 
 @dataclass(frozen=True)
@@ -120,16 +117,16 @@ def encoder(
 def vit_like(model_type: str, prefix: str, tokens: tuple[str, ...], *, example: str, about: str) -> Architecture:
     """ViT's classes; ``tokens`` are learned vectors besides the patches."""
     base = f"{model_type}."
-    masked = vit(ImageEmbeddings(tokens, masked=True))
+    bare, masked = vit(ImageEmbeddings(tokens)), vit(ImageEmbeddings(tokens, masked=True))
     heads = {
-        f"{prefix}Model": Head("", (ImagePooler(),)),
-        f"{prefix}ForImageClassification": Head(base, (ImageLabels(),)),
+        f"{prefix}Model": Head(),
+        f"{prefix}ForImageClassification": Head(base, (ImageLabels(),), body=bare),
         f"{prefix}ForMaskedImageModeling": Head(base, (PixelHead(),), body=masked),
     }
     if len(tokens) == 2:
         both = (ImageLabels("cls_classifier"), ImageLabels("distillation_classifier"))
-        heads[f"{prefix}ForImageClassificationWithTeacher"] = Head(base, both)
-    return encoder(model_type, prefix, vit(ImageEmbeddings(tokens)), heads, example=example, about=about)
+        heads[f"{prefix}ForImageClassificationWithTeacher"] = Head(base, both, body=bare)
+    return encoder(model_type, prefix, vit(ImageEmbeddings(tokens), pool), heads, example=example, about=about)
 
 
 def scale_features(name: str) -> Block:

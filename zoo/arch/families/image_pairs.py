@@ -91,11 +91,7 @@ def read_decoder(c: Config) -> Config:
 def look(c: Config, p: Place) -> Iterable[Row]:
     """The encoder's class without a task, its pooler included."""
     encoder = read_encoder(c)
-    architecture = find_supported(encoder)
-    place = p.at("encoder")._replace(part="vision", stack="vision")
-    yield from architecture.body(encoder, place)
-    for block in architecture.heads[architecture.natural].blocks:
-        yield from block(encoder, place)
+    return find_supported(encoder).body(encoder, p.at("encoder")._replace(part="vision", stack="vision"))
 
 
 def write(c: Config, p: Place) -> Iterable[Row]:
