@@ -27,6 +27,13 @@ PERCEIVER |= {"num_self_attends_per_block": 3, "num_self_attention_heads": 2, "n
 PERCEIVER |= {"max_position_embeddings": 64}
 LABELS = {"architectures": ["PerceiverForSequenceClassification"]}
 
+SEES: Config = {"model_type": "perceiver", "num_latents": 512, "d_latents": 1024, "num_blocks": 8, "image_size": 224}
+SEES |= {"num_self_attends_per_block": 6, "num_cross_attention_heads": 1, "num_labels": 1000}
+FLOWS: Config = {"model_type": "perceiver", "num_latents": 2048, "d_latents": 512, "num_self_attends_per_block": 24}
+FLOWS |= {"num_self_attention_heads": 16, "num_cross_attention_heads": 1}
+REBUILDS: Config = {"model_type": "perceiver", "num_latents": 784, "d_latents": 512, "num_self_attends_per_block": 8}
+REBUILDS |= {"num_cross_attention_heads": 1, "num_labels": 700}
+
 REFORMER: Config = {"model_type": "reformer", "hidden_size": 32, "num_attention_heads": 2, "attention_head_size": 12}
 REFORMER |= {"feed_forward_size": 48, "vocab_size": 100, "axial_pos_shape": [16, 16], "axial_pos_embds_dim": [16, 16]}
 REFORMER |= {"local_attn_chunk_length": 8, "lsh_attn_chunk_length": 8, "max_position_embeddings": 256}
@@ -152,6 +159,28 @@ def test_buckets_that_are_not_known_yet_are_twice_as_many_as_chunks() -> None:
 )
 def test_known_totals_are_met(config: Config, total: int) -> None:
     assert sum_params(build_ledger(config)).total == total
+
+
+@pytest.mark.parametrize(
+    ("config", "task", "total"),
+    [
+        (SEES, "ImageClassificationLearned", 62_255_848),
+        (SEES, "ImageClassificationFourier", 48_440_627),
+        (SEES, "ImageClassificationConvProcessing", 48_646_522),
+        (FLOWS, "OpticalFlow", 41_057_134),
+        (REBUILDS, "MultimodalAutoencoding", 19_858_855),
+    ],
+)
+def test_a_perceiver_that_sees_costs_a_text_nothing(config: Config, task: str, total: int) -> None:
+    ledger = build_ledger(config | {"architectures": [f"PerceiverFor{task}"]})
+    assert sum_params(ledger).total == total
+    assert sum_flops(ledger, [64]).prefill_at == {"64": 0}
+    assert {tensor.stack for tensor in ledger.tensors} == {"vision"}
+
+
+def test_a_reformer_without_axes_has_one_table_of_positions() -> None:
+    tables = [t.shape for t in build_ledger(REFORMER | {"axial_pos_embds": False}).tensors if t.part == "position"]
+    assert tables == [(256, 32)]
 
 
 @pytest.mark.parametrize(

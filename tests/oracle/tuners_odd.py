@@ -138,5 +138,5 @@ TUNERS: dict[str, Tuner] = {
     "yoso": tune_yoso,
 }
 
-#: Keys whose declared default no model can run with.
-REQUIRED: dict[str, Config] = {}
+#: Keys whose declared default not all classes can run with: what Perceiver sees has an odd number of channels.
+REQUIRED: dict[str, Config] = {"perceiver": {"num_cross_attention_heads": 1}}
