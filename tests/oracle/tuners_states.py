@@ -175,6 +175,22 @@ def tune_moshi(rng: random.Random, config: Config) -> None:
     config["num_attention_heads"] = heads = rng.choice([2, 4])
     config["hidden_size"] = 16 * heads
     maybe(rng, config, ffn_dim=[24, 48], head_dim=[8, 16], sliding_window=[16])
+    if rng.random() < 0.5:
+        config["architectures"] = ["MoshiForConditionalGeneration"]
+        config["num_codebooks"] = rng.choice([2, 4])
+        config["audio_encoder_config"] = codec = {"model_type": "mimi", "hidden_size": 32, "num_filters": 4}
+        config["depth_decoder_config"] = depth = {"model_type": "moshi_depth", "hidden_size": 32, "ffn_dim": 24}
+        depth["num_attention_heads"] = rng.choice([2, 4])
+        maybe(rng, depth, num_key_value_heads=[1, 2], num_hidden_layers=[1, 2], head_dim=[8], num_codebooks=[5])
+        codec |= {"num_attention_heads": 4, "num_key_value_heads": rng.choice([1, 4]), "num_hidden_layers": 2}
+        codec["upsample_groups"] = rng.choice([1, 32])
+        maybe(rng, codec, codebook_size=[16], codebook_dim=[8], attention_bias=[True])
+        maybe(rng, codec, vector_quantization_hidden_dimension=[8, 32])
+        maybe(
+            rng, codec, num_quantizers=[6], num_semantic_quantizers=[2], intermediate_size=[48], attention_bias=[True]
+        )
+        maybe(rng, codec, 0.3, use_conv_shortcut=[True], num_residual_layers=[2], compress=[1], audio_channels=[2])
+        maybe(rng, codec, 0.3, upsampling_ratios=[[4, 2], [8, 5, 4]], frame_rate=[12.5, 25.0], head_dim=[16])
 
 
 def tune_trocr(rng: random.Random, config: Config) -> None:

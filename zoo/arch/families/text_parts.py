@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from zoo.arch.attention import Attention, states_of
 from zoo.arch.config import Config, UnsupportedError, check_whole
 from zoo.arch.families.llama import PRE_NORMS
+from zoo.arch.families.mimi import embed_codes, encode, speak_codes
 from zoo.arch.heads import Embedding, LabelHead, LmHead, causal_heads, decoder
-from zoo.arch.layers import at, by_kind, every, named_kinds
+from zoo.arch.layers import At, at, by_kind, every, named_kinds
 from zoo.arch.mlp import Experts, FusedGatedMlp, GatedMlp, Moe, Router
 from zoo.arch.norms import QK_NORM, layer_norm, rms
-from zoo.arch.registry import Head, register
+from zoo.arch.registry import Head, find_architecture, register
 from zoo.arch.rows import Place, Row
 
 SPARSE = "minimax_m3_sparse"
@@ -88,7 +89,7 @@ def block_indexer(c: Config, p: Place) -> Iterable[Row]:
     for name in ("q_norm", "k_norm"):
         yield from rms(name, lambda c: width)(c, inner)
     per_token, flops, scan = 2 * c.kv_heads * c.head_dim, 4 * c.heads * c.head_dim, 2 * heads * width
-    yield p.state("full", per_token=per_token, materialized=per_token)
+    yield p.state("full", per_token=per_token, materialized=per_token, vectors=2 * c.kv_heads)
     yield p.state("full", window=seen, flops_per_pos=flops, decode_flops_per_pos=flops)
     yield p.state("full", per_token=width, materialized=width, flops_per_pos=scan, decode_flops_per_pos=scan)
 
@@ -112,6 +113,18 @@ ARIA_SHARED = at("shared_experts", GatedMlp(width="shared_ffn", part="shared_exp
 MOSHI_ATTENTION = Attention(
     ("q_proj.linear", "k_proj.linear", "v_proj.linear", "o_proj.linear"), kinds=every("sliding_attention")
 )
+
+
+def speak_words(c: Config, p: Place) -> Iterable[Row]:
+    """Moshi's language model with its head, as ``MoshiForCausalLM`` has them."""
+    head = causal_heads("Moshi")["MoshiForCausalLM"]
+    below = p.at("decoder")
+    yield from find_architecture("moshi").body(c, below.at(head.base.removesuffix(".")))
+    for block in head.blocks:
+        yield from block(c, below)
+
+
+MOSHI_WHOLE = Head(body=At("", (embed_codes, encode, speak_words, speak_codes)))
 
 register(
     decoder(
@@ -182,7 +195,7 @@ register(
         at("mlp", gating_mlp),
         *PRE_NORMS,
         embed=Embedding(rows="rows"),
-        heads=causal_heads("Moshi", sequence=None, tokens=None),
+        heads={**causal_heads("Moshi", sequence=None, tokens=None), "MoshiForConditionalGeneration": MOSHI_WHOLE},
         dims={
             "rows": lambda c: c.vocab + 1,
             "ffn": lambda c: c.whole("ffn_dim") // 2,
@@ -190,6 +203,6 @@ register(
         },
         supported=refuse_tied,
         example="kmhf/hf-moshiko",
-        about="Llama's layers with a window of 3,000 frames; the codec and the depth decoder are not counted.",
+        about="Llama's layers with a window of 3,000 frames; the whole also has a codec and a decoder of its codes.",
     ),
 )
