@@ -113,6 +113,7 @@ def states_of(
             flops_per_pos=flops,
             decode_flops_per_pos=flops,
             causal=causal,
+            vectors=2 * c.kv_heads if cached else 0,
         )
 
 
@@ -195,4 +196,6 @@ class LatentAttention:
             flops_per_pos=2 * c.heads * (nope + rope + v_dim),
             decode_flops_per_pos=2 * c.heads * (2 * rank + rope),
             latent=True,
+            vectors=1,
+            rotary=rope,
         )

@@ -108,6 +108,8 @@ class State(NamedTuple):
     token_bytes: int | None = None  #: where engines keep ``per_token`` in a format of their own: bytes, scales included
     layers: Sequence[int] | None = None
     stack: str = "decoder"
+    vectors: int = 0  #: keys and values in ``per_token``, each with its own scale in some formats; 0: not said
+    rotary: int = 0  #: elements of a latent's ``per_token`` that are its rotary key
 
     @property
     def repeats(self) -> int:

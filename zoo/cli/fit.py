@@ -171,7 +171,21 @@ def list_notes(analysis: Analysis, plan: Plan) -> list[str]:
     """What must be known to read the figures."""
     from zoo.metrics.memory import describe_split
 
-    return [*describe_split(plan), *analysis.warnings]
+    return [*describe_convention(analysis, plan), *describe_split(plan), *analysis.warnings]
+
+
+def describe_convention(analysis: Analysis, plan: Plan) -> list[str]:
+    """Whose rules the cache is counted by, and what the formats of engines take that store scales with the values."""
+    from zoo.metrics.dtypes import BITS
+
+    cache = analysis.kv_cache
+    if cache is None or not (cache.elements_per_token or cache.state_elements):
+        return []
+    said = [f"cache and state are counted by {cache.convention}"]
+    scaled = [f"{name} {size:,}" for name, size in cache.formats.items() if size]
+    if BITS[plan.kv_dtype] <= 8 and scaled:
+        said.append(f"with scales, bytes per token: {', '.join(scaled)}")
+    return said
 
 
 def describe_context(fit: Fit, analysis: Analysis) -> str:

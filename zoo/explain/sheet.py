@@ -154,6 +154,9 @@ def describe_cache(document: Document) -> list[tuple[str, ...]]:
         ("Cross-attention cache", size(cache["cross_bytes"]) if cache["cross_bytes"] else ""),
     ]
     rows += [(f"At {int(tokens):,} tokens", size(held)) for tokens, held in cache["bytes_at"].items()]
+    formats = cache.get("formats") or {}
+    scaled = ", ".join(f"{name} {held:,}" for name, held in formats.items() if held)
+    rows += [("Bytes, with scales", scaled), ("Counted by", cache.get("convention") or "")]
     return rows
 
 

@@ -62,6 +62,8 @@ _CACHE = (
     "state_elements",
     "cross_bytes",
     "cross_bytes_per_source_token",
+    "convention",
+    "formats",
 )
 
 

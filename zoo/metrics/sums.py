@@ -8,6 +8,7 @@ from functools import partial
 
 from zoo.arch.ledger import Ledger
 from zoo.arch.rows import PARTS, State, Tensor
+from zoo.metrics.cache_formats import RULES, list_formats
 from zoo.metrics.dtypes import BITS, count_bytes
 
 #: Stacks that a text token does not pass through: they see images and sound.
@@ -98,6 +99,8 @@ class Cache:
     cross_bytes: int | None
     cross_bytes_per_source_token: int | None
     bytes_at: dict[str, int | None]
+    convention: str  #: whose rules the numbers follow
+    formats: dict[str, int | None]  #: bytes per token in the quantised formats of engines, scales included
 
 
 def elements_at(states: Iterable[State], tokens: int) -> int:
@@ -155,6 +158,8 @@ def sum_cache(ledger: Ledger, dtype: str | None, state_dtype: str | None, contex
         cross_bytes=constant,
         cross_bytes_per_source_token=size(cross_growth),
         bytes_at=at,
+        convention=RULES,
+        formats=list_formats(own),
     )
 
 

@@ -168,6 +168,10 @@ CACHE: tuple[Fact, ...] = (
     optional(make_fact("kv_window_bytes", read_bytes("kv_cache.window_bytes"))),
     optional(make_fact("state_bytes", read_bytes("kv_cache.state_bytes"))),
     Fact(
+        Head("Counted by", "", "", "Whose rules the sizes of the cache follow."),
+        read_text("kv_cache.convention"),
+    ),
+    Fact(
         Head("Written out", "bytes", "", "Per token, with a compressed latent written out as keys and values."),
         read_exact_bytes("kv_cache.materialized_bytes_per_token"),
     ),

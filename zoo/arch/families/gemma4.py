@@ -78,6 +78,7 @@ def two_width_attention(c: Config, p: Place) -> Iterable[Row]:
                     flops_per_pos=4 * width,
                     decode_flops_per_pos=4 * width,
                     causal=not both_ways,
+                    vectors=2 * kv_width // head if stored else 0,
                 )
 
 

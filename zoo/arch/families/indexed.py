@@ -42,7 +42,8 @@ class PickedLatent:
         yield from p.linear("kv_b_proj", rank, c.heads * (nope + value), "attention")
         yield from p.linear("o_proj", c.heads * value, c.hidden, "attention", bias)
         written = c.heads * (nope + rope + value)
-        yield p.state("full", per_token=rank + rope, materialized=written, latent=True)
+        kept = rank + rope
+        yield p.state("full", per_token=kept, materialized=written, latent=True, vectors=1, rotary=rope)
         yield p.state(
             "full",
             window=c.whole("index_topk", least=1),

@@ -87,7 +87,8 @@ class Latent:
         yield from scale_queries(c.heads, p)
         written = c.heads * (c.head_dim + value)
         if self.own:
-            yield p.state("full", per_token=rank + rope, materialized=written, latent=True)
+            kept = rank + rope
+            yield p.state("full", per_token=kept, materialized=written, latent=True, vectors=1, rotary=rope)
         yield p.state(
             "full",
             window=c.whole("index_topk", least=1),

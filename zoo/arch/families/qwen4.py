@@ -69,7 +69,7 @@ def picked_attention(c: Config, p: Place) -> Iterable[Row]:
     for name in ("q_layernorm", "k_layernorm"):
         yield from below.vector(name, width, "norm")
     per_token, flops, scan = 2 * c.kv_heads * c.head_dim, 4 * c.heads * c.head_dim, 2 * heads * width // ratio
-    yield p.state("full", per_token=per_token, materialized=per_token)
+    yield p.state("full", per_token=per_token, materialized=per_token, vectors=2 * c.kv_heads)
     yield p.state("full", window=seen, flops_per_pos=flops, decode_flops_per_pos=flops)
     yield p.state("full", per_token=width, materialized=width, flops_per_pos=scan, decode_flops_per_pos=scan)
 
