@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tests.arch.nas_layers import NEMOTRON
+
 
 class Published(NamedTuple):
     """What shapes a real model, and how many elements its files hold: parameters, and what is beside them."""
@@ -251,39 +253,6 @@ FALCON = {
 }
 FALCON_40B = FALCON | {"model_type": "RefinedWeb", "hidden_size": 8192, "n_head": 128, "n_head_kv": 8, "n_layer": 60}
 
-
-def nas_layers(
-    count: int, heads_in_group: int | None, ffn_mult: float, *, linear: bool = False
-) -> list[dict[str, Any]]:
-    """Layers of Nemotron-NAS; None heads are no attention, or a matrix in its place."""
-    attention = {
-        "n_heads_in_group": heads_in_group,
-        "no_op": heads_in_group is None and not linear,
-        "replace_with_linear": linear,
-        "window_length": None,
-    }
-    ffn = {"ffn_mult": ffn_mult, "no_op": False, "replace_with_linear": False}
-    return [{"attention": attention, "ffn": ffn}] * count
-
-
-NEMOTRON = shape("nemotron-nas", 8192, 0, 80, 64, 128256) | {
-    "architectures": ["DeciLMForCausalLM"],
-    "attention_bias": False,
-    "block_configs": [
-        *nas_layers(48, 8, 5.25),
-        *nas_layers(1, 8, 2.625),
-        *nas_layers(10, None, 1.3125),
-        *nas_layers(8, None, 1.0),
-        *nas_layers(6, None, 0.5),
-        *nas_layers(5, None, 2.625),
-        *nas_layers(1, None, 3.28125),
-        *nas_layers(1, None, 5.25),
-    ],
-    "intermediate_size": None,
-    "mlp_bias": False,
-    "num_key_value_heads": None,
-}
-
 GLA = {
     "model_type": "gla",
     "hidden_size": 2048,
@@ -337,6 +306,19 @@ EAGLE3 = {
     "draft_vocab_size": 32000,
 }
 RETNET = GLA | {"model_type": "retnet", "expand_k": 1, "expand_v": 2, "hidden_ratio": 2, "num_heads": 8}
+STEP = shape("step3p5", 4096, 11264, 45, 64, 128896) | {
+    "attention_other_setting": {"num_attention_heads": 96},
+    "head_dim": 128,
+    "layer_types": ["full_attention", *["sliding_attention"] * 3] * 12,
+    "moe_intermediate_size": 1280,
+    "moe_layers_enum": ",".join(map(str, range(3, 45))),
+    "moe_num_experts": 288,
+    "moe_top_k": 8,
+    "num_attention_groups": 8,
+    "num_nextn_predict_layers": 3,
+    "share_expert_dim": 1280,
+    "sliding_window": 512,
+}
 
 PUBLISHED = [
     Published("Qwen/Qwen-1_8B", qwen(2048, 11008, 24, 16, 151936), 1_836_828_672),
@@ -392,4 +374,6 @@ PUBLISHED = [
     Published("RadixArk/Kimi-K3-DSpark", DSPARK, 2_249_289_601),
     # 399,707,776 elements: a draft stores which tokens of the target's are its own, and which are not.
     Published("taobao-mnn/Qwen3-VL-8B-Instruct-Eagle3", EAGLE3, 399_523_840, 183_936),
+    # The files hold 199,384,301,376: with the layers that predict further tokens, and a bias for each expert.
+    Published("stepfun-ai/Step-3.5-Flash", STEP, 196_956_118_272, 12_096, 2_428_171_008),
 ]

@@ -69,6 +69,18 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
         "img_processor": {"name": "clip_vision_model"},
     },
     "phi4": GROUPED,
+    "step3p5": {
+        **SIZES,
+        "head_dim": 16,
+        "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+        "moe_intermediate_size": 16,
+        "moe_layers_enum": "1,2",
+        "moe_num_experts": 8,
+        "moe_top_k": 2,
+        "num_attention_groups": 2,
+        "share_expert_dim": 16,
+        "sliding_window": 64,
+    },
     "dflash_draft": {**GROUPED, "head_dim": 16, "dflash_config": {"target_layer_ids": [1, 2]}},
     "dspark_draft": {
         **GROUPED,
