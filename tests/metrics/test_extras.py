@@ -52,3 +52,52 @@ def test_next_token_layers_repeat_the_embedding_and_the_head() -> None:
 def test_a_class_with_a_pooler_has_no_second_one() -> None:
     assert extras(BERT_BASE)["the pooler"] == 590_592
     assert "the pooler" not in extras(BERT_BASE | {"architectures": ["BertModel"]})
+
+
+QWEN3_NEXT: dict[str, Any] = {"model_type": "qwen3_next", "architectures": ["Qwen3NextForCausalLM"]}
+GLM_FLASH: dict[str, Any] = {"model_type": "glm4_moe_lite", "architectures": ["Glm4MoeLiteForCausalLM"]}
+GEMMA_4_TEXT: dict[str, Any] = {
+    "hidden_size": 1536,
+    "num_hidden_layers": 35,
+    "layer_types": (["sliding_attention"] * 4 + ["full_attention"]) * 7,
+    "num_key_value_heads": 1,
+    "num_kv_shared_layers": 20,
+}
+PADDLE: dict[str, Any] = {
+    "model_type": "paddleocr_vl",
+    "vision_config": {"hidden_size": 1152, "intermediate_size": 4304},
+}
+UNSAID = "next-token-prediction (MTP) layers, of which the config says nothing"
+
+
+def test_some_checkpoints_hold_next_token_layers_that_their_config_does_not_name() -> None:
+    assert extras(QWEN3_NEXT)[UNSAID] == 81_324_862_720 - 79_674_391_296
+    assert UNSAID not in extras(QWEN3_NEXT | {"mtp_num_hidden_layers": 1})
+    assert UNSAID not in extras(QWEN3_NEXT | {"mtp_num_hidden_layers": 0})
+    assert UNSAID not in extras(LLAMA_8B)
+    sizes = [size for name, size in extras(GLM_FLASH).items() if name == UNSAID or name.startswith("copies of")]
+    assert sum(sizes) == 1_278_097_600 - 46 * 64  # and the biases of the routers
+
+
+def test_next_token_layers_may_be_stored_without_the_biases_of_their_routers() -> None:
+    both = [size for name, size in extras(DEEPSEEK_V3).items() if "without the biases" in name]
+    mtp = sum(t.stored for t in build_ledger(DEEPSEEK_V3).tensors if t.role == "mtp")
+    assert both == [mtp - 256]
+
+
+def test_checkpoints_of_gemma_hold_keys_and_values_that_are_never_read() -> None:
+    config = {"model_type": "gemma4", "text_config": GEMMA_4_TEXT}
+    assert extras(config)["keys and values of layers that read those of lower layers"] == 18_880_512
+    whole = {"model_type": "gemma4", "text_config": GEMMA_4_TEXT | {"num_kv_shared_layers": 0}}
+    assert not any("keys and values" in name for name in extras(whole))
+
+
+def test_buffers_of_no_dimension_are_not_counted() -> None:
+    clipped = {"model_type": "gemma4", "text_config": GEMMA_4_TEXT, "audio_config": {"use_clipped_linears": True}}
+    assert extras(clipped)["buffers that have a dimension"] == 35
+
+
+def test_paddleocr_stores_a_head_of_its_tower_and_positions_of_packed_patches() -> None:
+    found = extras(PADDLE)
+    assert found["the pooling head of the tower"] == 15_238_352
+    assert found["positions of packed patches"] == 32_768 * 1152

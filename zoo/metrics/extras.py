@@ -7,13 +7,25 @@ stored total can differ from the derived one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
-from zoo.arch.ledger import Ledger
+from zoo.arch.ledger import Ledger, build_ledger
 from zoo.arch.rows import Tensor
 from zoo.metrics.facts import read_dim
 
 #: Types whose classes once saved a causal mask [context, context] in every layer.
 MASKED_TYPES = ("gpt2", "openai-gpt", "gpt_neo", "gpt_neox", "gptj", "codegen", "decision_transformer", "imagegpt")
+#: Types whose checkpoints hold a layer that predicts a further token though their config does not say so, and the key
+#: that would.
+UNSAID_MTP = {
+    "qwen3_next": "mtp_num_hidden_layers",
+    "ernie4_5_moe": "num_nextn_predict_layers",
+    "glm4_moe_lite": "num_nextn_predict_layers",
+}
+#: Learned positions of packed patches in the code beside PaddleOCR-VL's weights.
+PACKED_POSITIONS = 32_768
+#: What a layer that reads the keys and values of another does without.
+UNREAD = ("k_proj.weight", "k_proj.bias", "v_proj.weight", "v_proj.bias", "k_norm.weight")
 #: Keys that say what part of a head is rotated.
 _ROTARY_SHARES = ("partial_rotary_factor", "rotary_pct")
 
@@ -22,7 +34,9 @@ def list_extras(ledger: Ledger) -> dict[str, int]:
     """Elements by name, none of them zero."""
     found = [
         *list_copies(ledger),
-        *list_mtp_copies(ledger),
+        *list_mtp(ledger),
+        *list_unread(ledger),
+        *list_buffers(ledger),
         *list_rotary(ledger),
         *list_masks(ledger),
         *list_positions(ledger),
@@ -38,13 +52,46 @@ def list_copies(ledger: Ledger) -> Iterator[tuple[str, int]]:
             yield f"{tensor.name}, tied to {tensor.tied_to} and stored as well", tensor.elements
 
 
-def list_mtp_copies(ledger: Ledger) -> Iterator[tuple[str, int]]:
-    """The input embedding and the head, which next-token-prediction layers repeat."""
-    layers = {layer for tensor in ledger.tensors if tensor.role == "mtp" for layer in tensor.layers or (0,)}
+def list_mtp(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """Layers that predict further tokens where the config does not say so, and other ways to store them.
+
+    They may be stored without the biases that balance their routers; and they repeat the input embedding and the head.
+    """
+    rows = [tensor for tensor in ledger.tensors if tensor.role == "mtp"]
+    key, raw = UNSAID_MTP.get(ledger.architecture.model_type), ledger.config.raw
+    if key and not rows and key not in raw:
+        rows = [tensor for tensor in build_ledger({**raw, key: 1}).tensors if tensor.role == "mtp"]
+        yield "next-token-prediction (MTP) layers, of which the config says nothing", sum(t.stored for t in rows)
+    biases = sum(tensor.stored for tensor in rows if tensor.name.endswith("e_score_correction_bias"))
+    if biases:
+        rest = sum(tensor.stored for tensor in rows) - biases
+        yield "next-token-prediction (MTP) layers without the biases that balance their routers", rest
+    layers = {layer for tensor in rows for layer in tensor.layers or (0,)}
     table = find_table(ledger)
     if layers and table:
-        yield "copies of the input embedding in the next-token-prediction layers", len(layers) * table.elements
         yield "copies of the output head in the next-token-prediction layers", len(layers) * table.elements
+        yield "copies of the input embedding in the next-token-prediction layers", len(layers) * table.elements
+
+
+def list_unread(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """Keys and values of layers that read those of a lower layer instead (Gemma 3n and 4): checkpoints hold them."""
+    found = 0
+    for queries in ledger.parameters:
+        before, named, _ = queries.name.rpartition("q_proj.weight")
+        if not named or queries.layers is None:
+            continue
+        for tensor in ledger.parameters:
+            last = tensor.name.removeprefix(before)
+            if last in UNREAD and tensor.layers is not None and set(tensor.layers) < set(queries.layers):
+                found += prod(tensor.shape) * (len(queries.layers) - len(tensor.layers))
+    yield "keys and values of layers that read those of lower layers", found
+
+
+def list_buffers(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """Buffers as the Hub counts them, which passes over tensors of no dimension."""
+    buffers = [tensor for tensor in ledger.tensors if tensor.role == "buffer"]
+    if not all(tensor.shape for tensor in buffers):
+        yield "buffers that have a dimension", sum(tensor.stored for tensor in buffers if tensor.shape)
 
 
 def find_table(ledger: Ledger) -> Tensor | None:
@@ -107,6 +154,18 @@ def list_heads(ledger: Ledger) -> Iterator[tuple[str, int]]:
         if not any(".pooler." in name or name.startswith("pooler.") for name in names):
             yield "the pooler", hidden * hidden + hidden
         yield "the next-sentence head", 2 * hidden + 2
+    yield from list_paddle(ledger)
     buckets = ledger.text.get("relative_attention_num_buckets")
     if ledger.architecture.model_type == "t5" and heads and type(buckets) is int:
         yield "a relative position table in the first cross-attention", buckets * heads
+
+
+def list_paddle(ledger: Ledger) -> Iterator[tuple[str, int]]:
+    """What the tower of PaddleOCR-VL's own code has besides: SigLIP's pooling head and positions of packed patches."""
+    width = next((t.shape[0] for t in ledger.parameters if t.name.endswith("patch_embedding.weight")), 0)
+    inner = next((t.shape[0] for t in ledger.parameters if t.part == "vision" and t.name.endswith("fc1.weight")), 0)
+    if ledger.architecture.model_type == "paddleocr_vl":
+        attention = 4 * width * width + 4 * width
+        pooling = width + attention + 2 * width + 2 * width * inner + inner + width
+        yield "the pooling head of the tower", pooling
+        yield "positions of packed patches", PACKED_POSITIONS * width

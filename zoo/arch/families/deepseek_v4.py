@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from zoo.arch.config import Config, UnsupportedError, check_whole
+from zoo.arch.config import MAX_LAYERS, Config, UnsupportedError, check_whole
 from zoo.arch.heads import causal_heads, decoder
 from zoo.arch.layers import ByKind, at, by_kind
 from zoo.arch.mlp import Experts, GatedMlp
 from zoo.arch.norms import rms
 from zoo.arch.registry import register
-from zoo.arch.rows import Place, Row
+from zoo.arch.rows import Block, Place, Row, Tensor
 
 SPARSE, HEAVY, SLIDING = "compressed_sparse_attention", "heavily_compressed_attention", "sliding_attention"
 #: Tokens to one compressed entry, where the config does not say otherwise.
@@ -170,6 +170,29 @@ def hyper_head(c: Config, p: Place) -> Iterable[Row]:
 def final(c: Config, p: Place) -> Iterable[Row]:
     yield from rms("norm")(c, p)
     yield from hyper_head(c, p.at("hc_head"))
+    yield from predict_further(c)
+
+
+def predict_further(c: Config) -> Iterable[Row]:
+    """What predicts further tokens, as the released weights store it beside the model (``mtp.0.…``).
+
+    Each is a layer with a window and learned routing, behind one projection of each input, with a norm and a mean of
+    the streams of its own; it shares the embedding and the output head.
+    """
+    count = c.maybe("num_nextn_predict_layers") or 0
+    if count > MAX_LAYERS:
+        raise UnsupportedError(f"{c.model_type}: num_nextn_predict_layers is {count}, out of range")
+    if count == 0:
+        return
+    place = Place("mtp.{}.", range(count), role="mtp")
+    mixture = at("mlp", router, learned_choice, Experts(), SHARED)
+    norms = tuple(rms(name) for name in ("input_layernorm", "post_attention_layernorm", "enorm", "hnorm", "norm"))
+    streams = (at("attn_hc", hyper_connection), at("ffn_hc", hyper_connection), at("hc_head", hyper_head))
+    blocks: tuple[Block, ...] = (at("self_attn", low_rank_attention), mixture, *norms, *streams)
+    for block in blocks:
+        yield from (row._replace(role="mtp") for row in block(c, place) if isinstance(row, Tensor))
+    for name in ("e_proj", "h_proj"):
+        yield from place.linear(name, c.hidden, c.hidden, "other")
 
 
 def refuse_other_counts(c: Config) -> str | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from zoo.arch.attention import Attention
-from zoo.arch.config import Config, Dim, UnsupportedError, check_whole
+from zoo.arch.config import MAX_LAYERS, Config, Dim, UnsupportedError, check_whole
 from zoo.arch.heads import Embedding, LmHead, causal_heads, decoder
-from zoo.arch.layers import OLDER_KINDS, at, by_kind, when
+from zoo.arch.layers import OLDER_KINDS, ByKind, at, by_kind, when
 from zoo.arch.mlp import GatedMlp, Router
 from zoo.arch.norms import rms
 from zoo.arch.recurrent import Mamba2
 from zoo.arch.registry import Head, register
-from zoo.arch.rows import Place, Row
+from zoo.arch.rows import Block, Place, Row, Tensor
 
 
 def renamed(old: str, new: str) -> Dim:
@@ -166,6 +166,47 @@ def nemotron_moe(c: Config, p: Place) -> Iterable[Row]:
 NEMOTRON_MAMBA = Mamba2(
     bias="use_bias", conv_bias=lambda c: bool(c.conv_bias), norm=GATED_NORM, dtype="mamba_ssm_cache_dtype"
 )
+NEMOTRON_MIXERS: Mapping[str, Block] = {
+    "linear_attention": NEMOTRON_MAMBA,
+    "full_attention": Attention(),
+    "mlp": squared_mlp,
+    "moe": nemotron_moe,
+}
+
+
+def read_mtp_kinds(c: Config) -> Sequence[str]:
+    """The layers that predict one more token: a list, or the older pattern."""
+    if c["mtp_layers_block_type"] is not None:
+        return [OLDER_KINDS.get(word, word) for word in c.words("mtp_layers_block_type")]
+    pattern = c.get("mtp_hybrid_override_pattern")
+    if not isinstance(pattern, str) or not set(pattern) <= PATTERN.keys():
+        raise UnsupportedError(f"{c.model_type}: mtp_hybrid_override_pattern {pattern!r:.60} is no pattern")
+    return [PATTERN[letter] for letter in pattern]
+
+
+def final_norm_and_mtp(c: Config, p: Place) -> Iterable[Row]:
+    """The final norm, and what predicts further tokens, as checkpoints store it (``mtp.layers.…``).
+
+    The first layer of each joins two normalised inputs by a projection, the last ends in a norm.
+    """
+    yield from rms("norm_f")(c, p)
+    count = c.maybe("num_nextn_predict_layers") or 0
+    kinds = read_mtp_kinds(c) if count else []
+    if count * len(kinds) > MAX_LAYERS:
+        raise UnsupportedError(f"{c.model_type}: {count} x {len(kinds)} layers for further tokens are out of range")
+    for layer, kind in enumerate(list(kinds) * count):
+        place = Place("mtp.layers.{}.", [layer], role="mtp")
+        mixer = NEMOTRON_MIXERS.get(kind)
+        if mixer is None:
+            raise UnsupportedError(f"{c.model_type}: layers of kind {kind!r:.40} are not known")
+        names = [*(("enorm", "hnorm") if layer % len(kinds) == 0 else ()), "norm"]
+        names += ["final_layernorm"] if (layer + 1) % len(kinds) == 0 else []
+        blocks: tuple[Block, ...] = (at("mixer", mixer), *(rms(name) for name in names))
+        for block in blocks:
+            yield from (row._replace(role="mtp") for row in block(c, place) if isinstance(row, Tensor))
+        if layer % len(kinds) == 0:
+            yield from place.linear("eh_proj", 2 * c.hidden, c.hidden, "other")
+
 
 register(
     decoder(
@@ -175,16 +216,10 @@ register(
         rms("norm"),
         at(
             "mixer",
-            by_kind(
-                nemotron_kinds,
-                linear_attention=NEMOTRON_MAMBA,
-                full_attention=Attention(),
-                mlp=squared_mlp,
-                moe=nemotron_moe,
-            ),
+            ByKind(nemotron_kinds, {kind: (mixer,) for kind, mixer in NEMOTRON_MIXERS.items()}),
         ),
         embed=Embedding("embeddings"),
-        final=rms("norm_f"),
+        final=final_norm_and_mtp,
         heads=causal_heads("NemotronH", sequence=None, tokens=None),
         dims={
             "layers": lambda c: len(nemotron_kinds(c)),

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from zoo.arch.attention import Attention
-from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, check_whole
+from zoo.arch.config import MAX_LAYERS, MULTI_HEAD, Config, Dim, UnsupportedError, check_whole
 from zoo.arch.families.llama import PRE_NORMS
 from zoo.arch.families.llava import refuse_flat
 from zoo.arch.families.llava_kin import seeing
 from zoo.arch.families.towers import scale_residuals
 from zoo.arch.families.vision import PROJECTIONS, VISION_DIMS, Patches, Positions, Projector, Tower
 from zoo.arch.heads import Embedding
-from zoo.arch.layers import At, at, by_kind, stack
+from zoo.arch.layers import At, ByKind, at, resized, stack
 from zoo.arch.mlp import Experts, GatedMlp, Mlp, Moe, Router
 from zoo.arch.norms import QK_NORM, layer_norm, rms
 from zoo.arch.per_layer import Overrides, PerLayer
 from zoo.arch.registry import register
-from zoo.arch.rows import Place, Row
+from zoo.arch.rows import Block, Place, Row, Tensor
 
 
 def count_extra(c: Config) -> int:
@@ -39,16 +39,56 @@ def listed(key: str, otherwise: Callable[[Config], Sequence[str]]) -> Callable[[
     return read
 
 
-def read_sparse(c: Config) -> Sequence[str]:
-    """Experts in the layers that ``moe_layers_enum`` names, else in all but the first three."""
+def list_sparse(c: Config) -> set[int]:
+    """The layers that ``moe_layers_enum`` names to have experts, else all but the first three."""
     named = c.get("moe_layers_enum")
     if named is None:
-        return ["dense" if layer < 3 else "sparse" for layer in range(c.layers)]
+        return set(range(3, c.layers))
     words = named.split(",") if isinstance(named, str) else named
     if not isinstance(words, list) or not all(str(word).strip().isdigit() for word in words if str(word).strip()):
         raise UnsupportedError(f"{c.model_type}: {c.path}moe_layers_enum is not a list of layers")
-    sparse = {int(word) for word in words if str(word).strip()}
+    return {int(word) for word in words if str(word).strip()}
+
+
+def read_sparse(c: Config) -> Sequence[str]:
+    sparse = list_sparse(c)
     return ["sparse" if layer in sparse else "dense" for layer in range(c.layers)]
+
+
+def read_extra(c: Config, key: str) -> Sequence[str] | None:
+    """The kinds of the layers that predict further tokens: after the others' or by themselves; None where not said."""
+    count, own = count_extra(c), c.get(f"mtp_{key}")
+    if own is not None:
+        return c.words(f"mtp_{key}", count)
+    if c[key] is not None:
+        words = c.words(key)
+        return words[c.layers :] if len(words) == c.layers + count else None
+    if key == "layer_types":
+        return ["full_attention"] * count
+    sparse = list_sparse(c)
+    return ["sparse" if layer in sparse else "dense" for layer in range(c.layers, c.layers + count)]
+
+
+def predict_further(c: Config, p: Place) -> Iterable[Row]:
+    """Layers that predict further tokens, as checkpoints store them after the others, where their kinds are known.
+
+    Each has a projection of two normalised inputs and a norm; its copy of the output head is left out.
+    """
+    count = count_extra(c)
+    if count > MAX_LAYERS:
+        raise UnsupportedError(f"{c.model_type}: num_nextn_predict_layers is {count}, out of range")
+    spans, mlps = (read_extra(c, key) if count else None for key in ("layer_types", "mlp_layer_types"))
+    for layer, span, mlp in zip(range(c.layers, c.layers + count), spans or (), mlps or (), strict=False):
+        place = Place(f"{p.prefix}layers.{{}}.", [layer], role="mtp")
+        if span not in ("full_attention", "sliding_attention") or mlp not in MLPS:
+            raise UnsupportedError(f"{c.model_type}: layers of kind {span!r:.40} or {mlp!r:.40} are not known")
+        attention = Attention(bias="attention_bias", extra=INSIDE)
+        widened = resized({"heads": read_sliding_heads}, attention) if span == "sliding_attention" else attention
+        ends = (rms("enorm"), rms("hnorm"), at("shared_head", rms("norm")))
+        blocks: tuple[Block, ...] = (at("self_attn", widened), at("mlp", MLPS[mlp]), *PRE_NORMS, *ends)
+        for block in blocks:
+            yield from (row._replace(role="mtp") for row in block(c, place) if isinstance(row, Tensor))
+        yield from place.linear("eh_proj", 2 * c.hidden, c.hidden, "other")
 
 
 def read_sliding_heads(c: Config) -> int:
@@ -76,8 +116,13 @@ def widen_sliding(c: Config) -> Overrides:
 
 
 KINDS = listed("layer_types", lambda c: ["full_attention"] * c.layers)
-ATTENTION = Attention(bias="attention_bias", kinds=KINDS, extra=(*QK_NORM, gate))
+INSIDE = (*QK_NORM, gate)
+ATTENTION = Attention(bias="attention_bias", kinds=KINDS, extra=INSIDE)
 SHARED = at("shared_experts", GatedMlp(bias="mlp_bias", width="shared_ffn", part="shared_experts"))
+MLPS: Mapping[str, Block] = {
+    "dense": GatedMlp(bias="mlp_bias"),
+    "sparse": Moe(Router(correction="e_score_correction_bias"), Experts(), shared=(SHARED,)),
+}
 TEXT_DIMS: dict[str, Dim] = {
     "experts": "n_routed_experts",
     "experts_per_token": "num_experts_per_tok",
@@ -97,15 +142,12 @@ TEXT = At(
             ),
             at(
                 "mlp",
-                by_kind(
-                    listed("mlp_layer_types", read_sparse),
-                    dense=GatedMlp(bias="mlp_bias"),
-                    sparse=Moe(Router(correction="e_score_correction_bias"), Experts(), shared=(SHARED,)),
-                ),
+                ByKind(listed("mlp_layer_types", read_sparse), {kind: (mlp,) for kind, mlp in MLPS.items()}),
             ),
             *PRE_NORMS,
         ),
         rms("norm"),
+        predict_further,
     ),
 )
 
