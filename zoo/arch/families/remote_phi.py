@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo.arch.attention import FusedAttention
-from zoo.arch.config import Config, Dim, UnsupportedError, split_heads
+from zoo.arch.config import Config, Dim, UnsupportedError, read_positive, split_heads
 from zoo.arch.families.falcon import LINEAR_4H
 from zoo.arch.families.mistral import window_everywhere
 from zoo.arch.families.remote_dense import EQUAL_HEADS, LM_HEAD, lm_heads, refuse_unproven, says_tied
@@ -96,7 +96,7 @@ def read_one(c: Config) -> int:
 
 OLD_FALCON: dict[str, Dim] = {
     "layers": "n_layer",
-    "heads": "n_head",
+    "heads": read_positive("n_head"),
     "head_dim": split_heads,
     "ffn": lambda c: 4 * c.hidden,
 }
@@ -134,7 +134,7 @@ register(
             **EQUAL_HEADS,
             "hidden": "n_embd",
             "layers": "n_layer",
-            "heads": "n_head",
+            "heads": read_positive("n_head"),
             "ffn": lambda c: 4 * c.hidden,
             "context": "n_positions",
         },

@@ -58,7 +58,7 @@ def further_tokens(c: Config, p: Place) -> Iterable[Row]:
 
 def refuse_mixed_depth(c: Config) -> str | None:
     """Files that seem to count the layers which predict further tokens among the others cannot be told apart."""
-    if c["moe_layers_enum"] is None or read_sparse(c)[-1] != "sparse":
+    if c["moe_layers_enum"] is None or read_sparse(c)[-1:] != ["sparse"]:
         return "the last of num_hidden_layers is not in moe_layers_enum: it may count layers that predict further"
     return refuse_unproven({"use_head_wise_attn_gate": True, "use_qk_norm": True, "use_moe_router_bias": True})(c)
 
