@@ -376,9 +376,4 @@ PUBLISHED = [
     Published("taobao-mnn/Qwen3-VL-8B-Instruct-Eagle3", EAGLE3, 399_523_840, 183_936),
     # The files hold 199,384,301,376: with the layers that predict further tokens, and a bias for each expert.
     Published("stepfun-ai/Step-3.5-Flash", STEP, 196_956_118_272, 12_096, 2_428_171_008),
-    Published(
-        "internlm/internlm3-8b-instruct",
-        shape("internlm3", 4096, 10240, 48, 32, 128512, 2, head_dim=128, bias=False, qkv_bias=False),
-        8_804_241_408,
-    ),
 ]

@@ -120,7 +120,6 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "qwen": {**SIZES, "kv_channels": 16},
     "internlm": SIZES,
     "internlm2": GROUPED,
-    "internlm3": GROUPED,
     "baichuan": SIZES,
     "minicpm": GROUPED,
     "exaone": {**GROUPED, "num_layers": 3},
