@@ -81,4 +81,21 @@ def vary(model_type: str, seed: int) -> dict[str, Any]:
         config = {key: value for key, value in config.items() if key == "model_type" or rng.random() < 0.85}
     if tune := load_tuners().get(model_type):
         tune(rng, config)
-    return config
+    return rename(model_type, random.Random(f"{seed}{model_type}"), config)
+
+
+def rename(model_type: str, rng: random.Random, config: dict[str, Any]) -> dict[str, Any]:
+    """Some files call some keys by the other name that their class knows them by."""
+    if rng.random() < 0.7:
+        return config
+    names = find_spec(model_type).aliases
+    renamed = {}
+    for key, value in config.items():
+        others = [name for name in names.get(key, ()) if name not in config]
+        if others and rng.random() < 0.5:
+            renamed[rng.choice(others)] = value
+            if rng.random() < 0.2:  # a stale value under its own name gives way
+                renamed[key] = find_spec(model_type).defaults.get(key)
+        else:
+            renamed[key] = value
+    return renamed

@@ -34,7 +34,7 @@ class TypeSpec(NamedTuple):
     """What a ``model_type`` declares: defaults, other names of keys, and the types of its sections."""
 
     defaults: Mapping[str, Any]
-    aliases: Mapping[str, tuple[str, ...]]
+    aliases: Mapping[str, tuple[str, ...]]  #: all names of a key that has several; the last is declared, and gives way
     sections: Mapping[str, str]
     fixed: Sequence[str] = ()  #: sections that are of the declared type whatever the file says
     filled: Mapping[str, Mapping[str, Any]] = {}  # never written to: what a missing section holds
@@ -52,10 +52,13 @@ def load_specs() -> Mapping[str, Mapping[str, Any]]:
 def find_spec(model_type: str) -> TypeSpec:
     """The declarations for ``model_type``; empty for a type that transformers does not have."""
     entry = load_specs().get(model_type, {})
-    names: dict[str, tuple[str, ...]] = {}
-    for one, other in entry.get("aliases", {}).items():
-        names[one] = (*names.get(one, ()), other)
-        names[other] = (*names.get(other, ()), one)
+    others: dict[str, list[str]] = {}
+    for alias, own in entry.get("aliases", {}).items():
+        others.setdefault(own, []).append(alias)
+    # What the class declares is set first, under whichever name; any other name that a file has overwrites it.
+    declared = entry.get("defaults", {})
+    groups = [tuple(sorted((*aliases, own), key=declared.__contains__)) for own, aliases in others.items()]
+    names = {name: group for group in groups for name in group}
     sections = (entry.get("sections", {}), entry.get("fixed", ()), entry.get("filled", {}))
     return TypeSpec(entry.get("defaults", {}), names, *sections)
 
@@ -93,24 +96,18 @@ class Config:
         self.read: dict[str, str] = parent.read if parent else {}
 
     def _find(self, key: str) -> Any:
-        value = self.raw.get(key, _ABSENT)
-        if value is not _ABSENT:
-            self.read[self.path + key] = "config"
-            return value
-        for other in self.spec.aliases.get(key, ()):
-            value = self.raw.get(other, _ABSENT)
+        names = self.spec.aliases.get(key) or (key,)
+        for name in names:
+            value = self.raw.get(name, _ABSENT)
             if value is not _ABSENT:
-                self.read[self.path + other] = "config"
+                self.read[self.path + name] = "config"
                 return value
-        value = self.spec.defaults.get(key, _ABSENT)
-        if value is _ABSENT:
-            for other in self.spec.aliases.get(key, ()):
-                value = self.spec.defaults.get(other, _ABSENT)
-                if value is not _ABSENT:
-                    break
-        if value is not _ABSENT:
-            self.read[self.path + key] = "unset" if value is None else "default"
-        return value
+        for name in names:
+            value = self.spec.defaults.get(name, _ABSENT)
+            if value is not _ABSENT:
+                self.read[self.path + key] = "unset" if value is None else "default"
+                return value
+        return _ABSENT
 
     def __getitem__(self, key: str) -> Any:
         value = self._find(key)
@@ -120,7 +117,7 @@ class Config:
 
     def __contains__(self, key: str) -> bool:
         """Whether the config itself says ``key``, under any of its names."""
-        return key in self.raw or any(other in self.raw for other in self.spec.aliases.get(key, ()))
+        return any(name in self.raw for name in self.spec.aliases.get(key) or (key,))
 
     def get(self, key: str, absent: Any = None) -> Any:
         """The value, or ``absent`` for a key that the class treats as absent when it is not there."""
@@ -263,9 +260,8 @@ MULTI_HEAD: Mapping[str, Dim] = {"kv_heads": lambda c: c.heads, "head_dim": spli
 
 
 def read_labels(c: Config) -> int:
-    """Outputs of a classifier: the length of ``id2label``, else ``num_labels``, else 2, as transformers does."""
-    names = c.raw.get("id2label")
-    if isinstance(names, Mapping):
-        return len(names)
-    labels = c.raw.get("num_labels")
-    return 2 if labels is None else check_whole(labels, f"{c.model_type}: num_labels", 1)
+    """Outputs of a classifier: ``num_labels`` where the file has it, else the length of ``id2label``, else 2."""
+    labels, names = c.raw.get("num_labels"), c.raw.get("id2label")
+    if labels is not None:
+        return check_whole(labels, f"{c.model_type}: num_labels", 1)
+    return len(names) if isinstance(names, Mapping) else 2

@@ -93,7 +93,9 @@ UNITS_2 = at(
 def read_units(c: Config) -> Config:
     """The config as the model of units sees it: each key that begins with ``t2u_`` in place of the one without."""
     renamed = {key.removeprefix("t2u_"): c.get(key) for key in (*c.spec.defaults, *c.raw) if key.startswith("t2u_")}
-    return Config({**c.raw, **renamed}, c.model_type, DIMS, path=f"{c.path}t2u_", spec=c.spec)
+    other = {name for key in renamed for name in c.spec.aliases.get(key, ()) if name != key}
+    kept = {key: value for key, value in c.raw.items() if key not in other}
+    return Config({**kept, **renamed}, c.model_type, DIMS, path=f"{c.path}t2u_", spec=c.spec)
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,12 @@ def nested(section: str, key: str, defaults: Mapping[str, int]) -> Dim:
     return read
 
 
+def refuse_other_names(c: Config) -> str | None:
+    """The width of the experts follows d_model alone, whatever hidden_size says."""
+    said = c.raw.get("hidden_size")
+    return "hidden_size is there, but not d_model" if said is not None and said != c.raw.get("d_model") else None
+
+
 def dbrx_experts(c: Config, p: Place) -> Iterable[Row]:
     """All experts below one another in three matrices [E x width, hidden]."""
     experts, used = c.experts, c.experts_per_token
@@ -160,6 +166,7 @@ register(
             "tied": lambda c: False,
             "activation": lambda c: None,
         },
+        supported=refuse_other_names,
         norm="layernorm",
         example="databricks/dbrx-instruct",
         about="4 of 16 experts per token, stored below one another in three matrices; q, k and v in one.",

@@ -88,11 +88,20 @@ def decoder_of(positions: RelativePositions) -> Block:
     )
 
 
+def count_decoder_layers(c: Config) -> int:
+    """``num_decoder_layers``; null is as many as ``num_layers``, which the class asks for by that name alone."""
+    if (said := c.maybe("num_decoder_layers")) is not None:
+        return said
+    if "num_hidden_layers" in c.raw and c.raw.get("num_layers") != c.raw["num_hidden_layers"]:
+        raise UnsupportedError(f"{c.model_type}: num_hidden_layers is there, but not num_layers for the decoder")
+    return int(c.encoder_layers)
+
+
 T5_DIMS: dict[str, Dim] = {
     "kv_heads": lambda c: c.heads,
     "head_dim": "d_kv",
     "ffn": "d_ff",
-    "layers": lambda c: c.encoder_layers if c["num_decoder_layers"] is None else c.whole("num_decoder_layers"),
+    "layers": count_decoder_layers,
     "encoder_layers": "num_layers",
     "activation": lambda c: str(c["feed_forward_proj"]).rpartition("-")[2],
     "tied": lambda c: True,  # whatever tie_word_embeddings says: the classes force it

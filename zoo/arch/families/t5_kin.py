@@ -109,6 +109,12 @@ class NamedExperts:
         yield from (row._replace(copies=experts, used=used, of=experts) for row in rows)
 
 
+def refuse_other_depth(c: Config) -> str | None:
+    """Where the mixtures stand follows num_layers alone, whatever num_hidden_layers says."""
+    said = c.raw.get("num_hidden_layers")
+    return "num_hidden_layers is there, but not num_layers" if said not in (None, c.raw.get("num_layers")) else None
+
+
 def switch_kinds(count: str, sparse: str) -> Block:
     """A dense layer, or where ``i mod step`` is 1 a mixture, with ``sparse`` mixtures among ``count`` layers."""
 
@@ -208,6 +214,7 @@ register(
             "experts": "num_experts",
             "experts_per_token": lambda c: 1,
         },
+        supported=refuse_other_depth,
         position="relative",
         embedding="shared.weight",
         example="google/switch-base-8",

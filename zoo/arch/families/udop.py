@@ -128,15 +128,6 @@ def decoder_of(*, tied: bool) -> Block:
 TOP = (shared_table, PatchMatrix("patch_embed"))
 
 
-def count_decoder(c: Config) -> int:
-    """``num_decoder_layers``; null is as many as ``num_layers``, which the class asks for by that name alone."""
-    if (said := c.maybe("num_decoder_layers")) is not None:
-        return said
-    if "num_hidden_layers" in c.raw and "num_layers" not in c.raw:
-        raise UnsupportedError(f"{c.model_type}: num_hidden_layers is there, but not num_layers for the decoder")
-    return c.whole("num_layers")
-
-
 def refuse_unclear(c: Config) -> str | None:
     """Saved files repeat what follows from ``feed_forward_proj``, and the class believes the repetition."""
     said = c.raw.get("is_gated_act")
@@ -156,7 +147,7 @@ register(
             "UdopEncoderModel": Head(body=At("", (*TOP, encoder_of(tied=True)))),
         },
         natural="UdopForConditionalGeneration",
-        dims={**T5_DIMS, "layers": count_decoder, "channels": "num_channels", "context": lambda c: None},
+        dims={**T5_DIMS, "channels": "num_channels", "context": lambda c: None},
         position="relative",
         embedding="shared.weight",
         supported=refuse_unclear,

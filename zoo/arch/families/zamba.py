@@ -130,6 +130,14 @@ def refuse_uneven_heads(c: Config) -> str | None:
     return f"{heads} Mamba heads do not divide the inner width {inner}" if inner % heads else None
 
 
+def refuse_two_lists(c: Config) -> str | None:
+    """The class finds the hybrid layers in layers_block_type, whatever layer_types says besides."""
+    said = c.raw.get("layer_types")
+    if said is not None and said != c.raw.get("layers_block_type"):
+        return "layer_types is there, but not layers_block_type"
+    return refuse_other_width(c)
+
+
 def refuse_other_width(c: Config) -> str | None:
     if c.ssm_heads * c.ssm_head_dim != c.ssm_inner:
         return f"{c.ssm_heads} Mamba heads of {c.ssm_head_dim} do not add up to {c.ssm_inner}"
@@ -196,7 +204,7 @@ register(
             "ssm_head_dim": read_unless_said("mamba_headdim", lambda c: c.ssm_inner // c.ssm_heads),
             "ffn": lambda c: c.maybe("intermediate_size") or 4 * c.hidden,
         },
-        supported=refuse_other_width,
+        supported=refuse_two_lists,
         example="Zyphra/Zamba2-2.7B",
         about="Mamba-2 layers, and shared blocks taken in turn, each use of which has low-rank corrections of its own.",
     ),
