@@ -18,7 +18,14 @@ from zoo.metrics.sums import count_pairs, matmul_elements, sum_flops
 
 RECORDED = Path(__file__).parents[1] / "data" / "flops.json"
 RUNS: list[dict[str, Any]] = json.loads(RECORDED.read_text(encoding="utf-8"))
-by_name = pytest.mark.parametrize("run", RUNS, ids=[run["config"]["model_type"] for run in RUNS])
+#: Types whose classes do products that others do not, or do them twice: each has a test of its own.
+APART = ("diffllama", "gemma3n_text", "xlnet")
+PLAIN = [run for run in RUNS if run["config"]["model_type"] not in APART]
+by_name = pytest.mark.parametrize("run", PLAIN, ids=[run["config"]["model_type"] for run in PLAIN])
+
+
+def find_run(model_type: str) -> dict[str, Any]:
+    return next(run for run in RUNS if run["config"]["model_type"] == model_type)
 
 
 def sum_convolutions(ledger: Ledger) -> int:
@@ -75,7 +82,7 @@ def test_causal_convolutions_cost_what_torch_counts_without_their_padding(run: d
 
 def test_the_products_of_a_selective_scan_are_a_third_of_its_updates() -> None:
     """Torch sees only the read-out as a product; decay and input are two multiply-adds more for each element."""
-    run = next(run for run in RUNS if run["config"]["model_type"] == "mamba")
+    run = find_run("mamba")
     updates = sum(s.flops_per_token * s.repeats for s in build_ledger(run["config"]).states)
     assert updates * run["tokens"] == 3 * run["flops"]["recurrent"]
 
@@ -88,6 +95,35 @@ def test_a_head_of_differential_attention_reads_two_widths_of_values() -> None:
     assert differential._replace(flops_per_pos=0, decode_flops_per_pos=0) == plain._replace(
         flops_per_pos=0, decode_flops_per_pos=0
     )
+
+
+def test_differential_attention_is_scored_once() -> None:
+    """Two softmaxes over one set of scores: the class works the same scores out for each half of the values."""
+    run = find_run("diffllama")
+    ledger, tokens = build_ledger(run["config"]), run["tokens"]
+    said = sum(s.flops_per_pos * s.repeats for s in ledger.states) * tokens**2
+    assert 4 * said == 3 * run["flops"]["attention"]
+    assert sum_flops(ledger, ()).forward_per_token * tokens == run["flops"]["linear"]
+
+
+def test_alternating_updates_cost_what_torch_counts() -> None:
+    run = find_run("gemma3n_text")
+    ledger, tokens = build_ledger(run["config"]), run["tokens"]
+    attention = sum(s.flops_per_pos * s.repeats for s in ledger.states) * tokens**2
+    updates = sum(s.flops_per_token * s.repeats for s in ledger.states)
+    forward = (sum_flops(ledger, ()).forward_per_token + updates) * tokens
+    assert forward + attention == sum(run["flops"].values())
+
+
+def test_relative_attention_costs_what_torch_counts_but_for_distances_ahead() -> None:
+    """XLNet scores distances to both sides, and projects them; a query needs half of them."""
+    run = find_run("xlnet")
+    ledger, tokens = build_ledger(run["config"]), run["tokens"]
+    assert ledger.config["attn_type"] == "bi"
+    attention = sum(s.flops_per_pos * s.repeats for s in ledger.states) * tokens**2
+    distances = sum(2 * t.elements for t in ledger.parameters if t.name.endswith(".r")) * tokens
+    said = sum_flops(ledger, ()).forward_per_token * tokens + attention
+    assert said + distances + attention // 3 == sum(run["flops"].values())
 
 
 def test_every_kind_of_attention_is_measured() -> None:

@@ -104,14 +104,65 @@ SMALL: tuple[dict[str, Any], ...] = (
     },
 )
 
+#: More kinds of attention and of recurrence, each by the first model of the type whose cache is recorded.
+KINDS = (
+    "axk2",
+    "bailing_hybrid",
+    "bamba",
+    "bigbird_pegasus",
+    "cohere2",
+    "deepseek_v2",
+    "diffllama",
+    "doge",
+    "falcon_h1",
+    "falcon_mamba",
+    "gemma3n_text",
+    "gemma4_text",
+    "glm_moe_dsa",
+    "gpt_neo",
+    "granitemoehybrid",
+    "hrm_text",
+    "jamba",
+    "kimi_linear",
+    "lfm2",
+    "mamba2",
+    "minicpm3",
+    "minimax",
+    "nemotron_h",
+    "olmo_hybrid",
+    "opt",
+    "phi3",
+    "recurrent_gemma",
+    "rwkv",
+    "xlnet",
+    "zamba2",
+)
+
 #: Modules whose products are neither a weight times a token nor attention: positions.
 ANGLES = "rotary_emb"
-#: Modules in which products of two activations are a recurrence.
-RECURRENT = ("linear_attn", "mixer")
+#: Modules in which products of two activations are a recurrence, beside attention in the same layer.
+RECURRENT = ("mamba",)
 BATCHED = ("bmm", "baddbmm")
 
 
-def sort_operation(module: str, operation: str) -> str | None:
+def list_models() -> list[dict[str, Any]]:
+    """The configs of all models that are measured."""
+    from tests.oracle.cache import read_recorded
+
+    recorded = read_recorded()
+    return [*SMALL, *(json.loads(recorded[name][0])["config"] for name in KINDS)]
+
+
+def find_recurrent(config: dict[str, Any]) -> set[int]:
+    """Layers that keep a state of fixed size and attend to nothing."""
+    from zoo.arch import build_ledger
+
+    states = build_ledger(config).states
+    attending = {layer for s in states if s.flops_per_pos for layer in s.layers or ()}
+    return {layer for s in states if s.fixed for layer in s.layers or ()} - attending
+
+
+def sort_operation(module: str, operation: str, recurrent: set[int]) -> str | None:
     """What an operation in ``module`` is part of; None for what is no part of the count."""
     if ANGLES in module:
         return None
@@ -121,7 +172,9 @@ def sort_operation(module: str, operation: str) -> str | None:
         return "linear"
     if "experts" in module:
         return "experts"
-    return "recurrent" if any(word in module.split(".") for word in RECURRENT) else "attention"
+    words = module.split(".")
+    layer = next((int(word) for word in words if word.isdigit()), None)
+    return "recurrent" if layer in recurrent or any(word in words for word in RECURRENT) else "attention"
 
 
 def measure(config: dict[str, Any]) -> dict[str, int]:
@@ -140,10 +193,10 @@ def measure(config: dict[str, Any]) -> dict[str, int]:
         inputs["decoder_input_ids"] = ids
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(**inputs)
-    return split_counts(counter.get_flop_counts())
+    return split_counts(counter.get_flop_counts(), find_recurrent(config))
 
 
-def split_counts(counts: dict[str, dict[Any, int]]) -> dict[str, int]:
+def split_counts(counts: dict[str, dict[Any, int]], recurrent: set[int]) -> dict[str, int]:
     """The counts of all modules by what they are: each module's own, without those of the modules in it."""
     own = {name: dict(operations) for name, operations in counts.items() if name != "Global"}
     for name in own:
@@ -154,7 +207,7 @@ def split_counts(counts: dict[str, dict[Any, int]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, operations in own.items():
         for operation, flops in operations.items():
-            kind = sort_operation(name, str(operation).removeprefix("aten."))
+            kind = sort_operation(name, str(operation).removeprefix("aten."), recurrent)
             if flops and kind:
                 found[kind] = found.get(kind, 0) + flops
     return found
@@ -169,7 +222,7 @@ def main(*arguments: str) -> int:
     from zoo.metrics.sums import sum_flops
 
     wrong, rows = 0, []
-    for config in SMALL:
+    for config in list_models():
         said = measure(config)
         ledger = build_ledger(config)
         linear = sum_flops(ledger, ()).forward_per_token * TOKENS

@@ -37,9 +37,14 @@ def shape_facts(ledger: Ledger) -> dict[str, Any]:
         "max_context": read_dim(c, "context"),
         "activation": read_dim(c, "activation"),
         "norm": architecture.norm,
-        "position": architecture.position,
-        "rope_theta": read_rope_theta(c) if architecture.position == "rope" else None,
+        "position": name_position(ledger),
+        "rope_theta": read_rope_theta(c) if name_position(ledger) == "rope" else None,
     }
+
+
+def name_position(ledger: Ledger) -> str:
+    """How positions are told; a type may have a switch that puts biases by distance in place of its rotation."""
+    return "alibi" if ledger.text.get("alibi") is True else ledger.architecture.position
 
 
 def read_rope_theta(c: Config) -> float | None:
@@ -84,10 +89,16 @@ def attention_facts(ledger: Ledger) -> dict[str, Any]:
         "head_dim": read_dim(c, "head_dim") if attends else None,
         "v_head_dim": read_dim(c, "v_head_dim") if attends else None,
         "queries_per_kv": heads // kv_heads if heads and kv_heads else None,
-        "window": next((s.window for s in own if s.kind in ("sliding", "chunked")), None),
+        "window": find_window(own),
         "layers": {kind: kinds.count(kind) for kind in LAYER_KINDS},
         **{key: c.get(key) if key in latent else None for key in LATENT_KEYS},
     }
+
+
+def find_window(states: list[State]) -> int | None:
+    """The span of the windowed layers among those that ``attention.layers`` counts: not of an encoder beside them."""
+    windowed = [s for s in states if s.kind in ("sliding", "chunked") and s.stack == "decoder"]
+    return next((s.window for s in windowed if s.flops_per_pos), None)
 
 
 def name_attention(states: list[State], heads: int | None, kv_heads: int | None) -> str:

@@ -86,7 +86,10 @@ def widest(c: Config) -> int:
 
 
 def alternating_updates(c: Config, p: Place) -> Iterable[Row]:
-    """AltUp (arXiv:2301.13310): predicts and corrects ``altup_num_inputs`` residual streams."""
+    """AltUp (arXiv:2301.13310): predicts and corrects ``altup_num_inputs`` residual streams.
+
+    The router runs twice, for the prediction and for the correction, and the prediction mixes all streams with all.
+    """
     streams = c.whole("altup_num_inputs", least=1)
     below = p.at("altup")
     yield below.tensor("correct_output_scale", (c.hidden,), "other", "vector")
@@ -94,6 +97,7 @@ def alternating_updates(c: Config, p: Place) -> Iterable[Row]:
     yield from below.linear("prediction_coefs", streams, streams**2, "other")
     yield from below.linear("modality_router", c.hidden, streams, "other")
     yield from rms("router_norm")(c, below)
+    yield p.state("full", flops_per_token=2 * c.hidden * streams + 2 * c.hidden * streams**2)
 
 
 def low_rank_residual(c: Config, p: Place) -> Iterable[Row]:
