@@ -20,7 +20,8 @@ RECORDED = Path(__file__).parents[1] / "data" / "flops.json"
 RUNS: list[dict[str, Any]] = json.loads(RECORDED.read_text(encoding="utf-8"))
 #: Types whose classes do products that others do not, or do them twice: each has a test of its own.
 APART = ("diffllama", "gemma3n_text", "xlnet")
-PLAIN = [run for run in RUNS if run["config"]["model_type"] not in APART]
+POOLED = [run for run in RUNS if run["config"].get("architectures") == ["BertModel"]]
+PLAIN = [run for run in RUNS if run["config"]["model_type"] not in APART and run not in POOLED]
 by_name = pytest.mark.parametrize("run", PLAIN, ids=[run["config"]["model_type"] for run in PLAIN])
 
 
@@ -124,6 +125,13 @@ def test_relative_attention_costs_what_torch_counts_but_for_distances_ahead() ->
     distances = sum(2 * t.elements for t in ledger.parameters if t.name.endswith(".r")) * tokens
     said = sum_flops(ledger, ()).forward_per_token * tokens + attention
     assert said + distances + attention // 3 == sum(run["flops"].values())
+
+
+def test_a_pooler_sees_one_token() -> None:
+    (run,) = POOLED
+    ledger, tokens = build_ledger(run["config"]), run["tokens"]
+    assert sum_flops(ledger, [tokens]).prefill_at[str(tokens)] == sum(run["flops"].values())
+    assert sum_flops(ledger, ()).forward_per_token * tokens + 2 * 32 * 32 == run["flops"]["linear"]
 
 
 def test_every_kind_of_attention_is_measured() -> None:

@@ -68,6 +68,7 @@ SMALL: tuple[dict[str, Any], ...] = (
     {"model_type": "mamba", **SIZES, "intermediate_size": 64, "state_size": 6},
     {"model_type": "qwen3_next", **DENSE, **GATED_DELTA},
     {"model_type": "bert", **SIZES, "num_attention_heads": 4},
+    {"model_type": "bert", **SIZES, "num_attention_heads": 4, "architectures": ["BertModel"]},
     {"model_type": "t5", "d_model": 32, "d_kv": 12, "d_ff": 48, "num_layers": 3, "num_heads": 4, "vocab_size": 96},
     {
         "model_type": "bart",

@@ -180,7 +180,7 @@ class Flops:
     """Floating point operations, a multiply-add as 2.
 
     ``forward_per_token``: every matmul weight that one text token passes through, once. ``prefill_at[T]`` adds the
-    attention of T tokens over their real spans, ``decode_at[T]`` that of the T-th token alone. With an encoder, prefill
+    attention of T tokens over their real spans (and a pooler, once), ``decode_at[T]`` that of the T-th token alone. With an encoder, prefill
     encodes T source tokens (or the fixed source) and projects the cross keys and values; decode is one target token.
     """
 
@@ -214,9 +214,16 @@ def matmul_elements(tensors: Iterable[Tensor]) -> int:
     return sum(t.elements * t.used // t.of for t in tensors if t.op in ("matmul", "conv"))
 
 
+def is_pooler(tensor: Tensor) -> bool:
+    """Whether it sees one token of a sequence only: the first, which stands for all of them."""
+    return "pooler" in tensor.name.split(".")
+
+
 def sum_flops(ledger: Ledger, contexts: Iterable[int]) -> Flops:
     """FLOPs of one text token and at ``contexts``."""
     text = [t for t in ledger.parameters if t.stack not in TOWERS and t.part not in TOWER_PARTS]
+    once = 2 * matmul_elements(t for t in text if is_pooler(t))
+    text = [t for t in text if not is_pooler(t)]
     by_stack = {name: 2 * matmul_elements([t for t in text if t.stack == name]) for name in ("encoder", "cross")}
     main = 2 * matmul_elements([t for t in text if t.stack not in by_stack])
     states = [s for s in ledger.states if s.stack not in TOWERS]
@@ -232,7 +239,7 @@ def sum_flops(ledger: Ledger, contexts: Iterable[int]) -> Flops:
             work = length * (by_stack["encoder"] + by_stack["cross"])
             prefill[str(tokens)] = work + sum(s.flops_per_pos * s.repeats * count_pairs(s, length) for s in seen)
         else:
-            work = tokens * (main + by_stack["cross"] + recurrent)
+            work = tokens * (main + by_stack["cross"] + recurrent) + once
             prefill[str(tokens)] = work + sum(s.flops_per_pos * s.repeats * count_pairs(s, tokens) for s in states)
         reads = [s for s in states if s.stack != "encoder"]
         read = sum(
