@@ -180,8 +180,9 @@ class Flops:
     """Floating point operations, a multiply-add as 2.
 
     ``forward_per_token``: every matmul weight that one text token passes through, once. ``prefill_at[T]`` adds the
-    attention of T tokens over their real spans (and a pooler, once), ``decode_at[T]`` that of the T-th token alone. With an encoder, prefill
-    encodes T source tokens (or the fixed source) and projects the cross keys and values; decode is one target token.
+    attention of T tokens over their real spans, and a pooler once; ``decode_at[T]`` that of the T-th token alone. With
+    an encoder, prefill encodes T source tokens (or the fixed source, from the convolutions that hear it on) and
+    projects the cross keys and values; decode is one target token.
     """
 
     forward_per_token: int
@@ -227,7 +228,7 @@ def sum_flops(ledger: Ledger, contexts: Iterable[int]) -> Flops:
     by_stack = {name: 2 * matmul_elements([t for t in text if t.stack == name]) for name in ("encoder", "cross")}
     main = 2 * matmul_elements([t for t in text if t.stack not in by_stack])
     states = [s for s in ledger.states if s.stack not in TOWERS]
-    recurrent = sum(s.flops_per_token * s.repeats for s in states)
+    recurrent = sum(s.flops_per_token * s.repeats for s in states if s.stack != "encoder")
     has_encoder = by_stack["encoder"] > 0
     one_way = any(s.causal and s.kind != "cross" for s in states)
     prefill: dict[str, int] = {}
@@ -236,7 +237,8 @@ def sum_flops(ledger: Ledger, contexts: Iterable[int]) -> Flops:
         if has_encoder:
             length = next((s.window for s in states if s.kind == "cross" and s.window), tokens)
             seen = [s for s in states if s.stack == "encoder"]
-            work = length * (by_stack["encoder"] + by_stack["cross"])
+            heard = sum(s.flops_per_token * s.repeats for s in seen)
+            work = length * (by_stack["encoder"] + by_stack["cross"] + heard)
             prefill[str(tokens)] = work + sum(s.flops_per_pos * s.repeats * count_pairs(s, length) for s in seen)
         else:
             work = tokens * (main + by_stack["cross"] + recurrent) + once

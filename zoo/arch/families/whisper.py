@@ -17,12 +17,16 @@ PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
 def convolve_spectrogram(c: Config, p: Place) -> Iterable[Row]:
-    """Two convolutions over 3 frames, the second of stride 2: from mel bins to one vector for 20 ms."""
+    """Two convolutions over 3 frames, the second of stride 2: from mel bins to one vector for 20 ms.
+
+    For one vector the first convolution is done at two frames, the second once.
+    """
     place = p._replace(stack="encoder")
     bins = c.whole("num_mel_bins", least=1)
     for name, inputs in (("conv1", bins), ("conv2", c.hidden)):
         yield place.tensor(f"{name}.weight", (c.hidden, inputs, 3), "audio")
         yield place.tensor(f"{name}.bias", (c.hidden,), "audio", "vector")
+    yield place.state("full", flops_per_token=2 * 3 * c.hidden * (2 * bins + c.hidden), causal=False)
 
 
 ENCODER = at(
