@@ -40,7 +40,7 @@ class GatedMlp:
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
         gate, up, down = self.names
         width, bias = c.dim(self.width), is_on(c, self.bias)
-        if width == 0:
+        if width == 0 and not bias:
             return ()
         return (
             *p.linear(gate, c.hidden, width, self.part, bias),
