@@ -1,0 +1,87 @@
+"""Real configs a second, beside ``accelerate estimate-memory``, which builds each model empty and measures it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from statistics import median
+from typing import Any
+
+#: Every so many configs of the snapshot are given to the peer, which takes about a second for some.
+STEP = 12
+
+ACCELERATE = """
+import json, sys, time, warnings, logging
+warnings.simplefilter("ignore")
+logging.disable(logging.CRITICAL)
+from accelerate import init_empty_weights
+from accelerate.commands.estimate import calculate_maximum_sizes
+from transformers import AutoModel
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+def estimate(config):
+    with init_empty_weights():
+        model = AutoModel.from_config(CONFIG_MAPPING[config["model_type"]].from_dict(config))
+    return calculate_maximum_sizes(model)
+
+def measure(config):
+    try:
+        start = time.perf_counter()
+        estimate(config)
+        return time.perf_counter() - start
+    except Exception:
+        return None
+
+configs = json.load(sys.stdin)
+for config in configs:
+    measure(config)  # imports what it needs
+print(json.dumps([measure(config) for config in configs]))
+"""
+
+
+def load_configs() -> list[dict[str, Any]]:
+    """The configs of the bundled snapshot."""
+    lines = files("zoo.snapshot").joinpath("models.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    return [json.loads(line)["config"] for line in lines]
+
+
+def time_each(configs: list[dict[str, Any]]) -> list[float]:
+    """Seconds for each config, the best of five."""
+    import zoo
+
+    best = [float("inf")] * len(configs)
+    for _ in range(5):
+        for index, config in enumerate(configs):
+            start = time.perf_counter()
+            zoo.analyze(config)
+            best[index] = min(best[index], time.perf_counter() - start)
+    return best
+
+
+def bench_estimates() -> None:
+    """One line for zoo on all of the snapshot, one beside accelerate on some of it, in the same run."""
+    import zoo
+
+    configs = load_configs()
+    exact = [config for config in configs if zoo.analyze(config).method == "ledger"]
+    seconds = time_each(exact)
+    print(
+        f"analysis: {len(exact) / sum(seconds):,.0f} configs/s on one core (best of five each), median {median(seconds) * 1e6:,.0f} µs, "
+        f"slowest {max(seconds) * 1e3:.1f} ms ({len(exact)} of {len(configs)} are exact)"
+    )
+    some = [config for config in exact if "auto_map" not in config][::STEP]
+    command = [sys.executable, "-c", ACCELERATE]
+    done = subprocess.run(command, input=json.dumps(some), capture_output=True, text=True, check=False)
+    if done.returncode:
+        print("accelerate's estimate: not installed (make oracle installs it)")
+        return
+    theirs = json.loads(done.stdout.splitlines()[-1])
+    pairs = [(ours, its) for ours, its in zip(time_each(some), theirs, strict=True) if its is not None]
+    ours, its = sum(one for one, _ in pairs), sum(two for _, two in pairs)
+    print(
+        f"accelerate's estimate of {len(pairs)} of them: {len(pairs) / its:.1f} configs/s, zoo on the same "
+        f"{len(pairs) / ours:,.0f}: {its / ours:,.0f} times"
+    )
