@@ -69,8 +69,9 @@ def bench_estimates() -> None:
     exact = [config for config in configs if zoo.analyze(config).method == "ledger"]
     seconds = time_each(exact)
     print(
-        f"analysis: {len(exact) / sum(seconds):,.0f} configs/s on one core (best of five each), median {median(seconds) * 1e6:,.0f} µs, "
-        f"slowest {max(seconds) * 1e3:.1f} ms ({len(exact)} of {len(configs)} are exact)"
+        f"analysis: {len(exact) / sum(seconds):,.0f} configs/s on one core, each the best of five; "
+        f"median {median(seconds) * 1e6:,.0f} µs, slowest {max(seconds) * 1e3:.1f} ms "
+        f"({len(exact)} of {len(configs)} are exact)"
     )
     some = [config for config in exact if "auto_map" not in config][::STEP]
     command = [sys.executable, "-c", ACCELERATE]
