@@ -108,27 +108,15 @@ def find_twin(config: Mapping[str, Any], architecture: Architecture, class_name:
     raise UnsupportedError(f"{model_type}: class {class_name!r:.80} is not known")
 
 
-_TENSOR = "\n" + "\0".join(["%s"] * len(Tensor._fields))
-_STATE = "\n" + "\0".join(["%s"] * len(State._fields))
-_TENSOR_LAYERS, _STATE_LAYERS = Tensor._fields.index("layers"), State._fields.index("layers")
-
-
 def fingerprint_ledger(ledger: Ledger) -> str:
     """Hash of all that shapes the ledger: two configs with the same rows share it."""
     text = [f"{ledger.architecture.model_type}\0{ledger.class_name}"]
-    spelled: dict[int, str] = {}  # rows of one group hold the same list of layers: it is written out once
-    rows: tuple[tuple[str, int, tuple[Tensor | State, ...]], ...] = (
-        (_TENSOR, _TENSOR_LAYERS, ledger.tensors),
-        (_STATE, _STATE_LAYERS, ledger.states),
-    )
-    for template, at, group in rows:
-        for row in group:
-            layers = row.layers
-            if isinstance(layers, list):
-                written = spelled.get(id(layers))
-                if written is None:
-                    written = spelled[id(layers)] = str(layers)
-                text.append(template % (*row[:at], written, *row[at + 1 :]))
-            else:
-                text.append(template % row)
+    spelled: dict[Any, str] = {}  # what many rows have alike is written out once: their layers, all but name and shape
+    for row in ledger.tensors:
+        name, shape, part, op, layers, *others = row
+        where = spelled.get(id(layers)) or spelled.setdefault(id(layers), str(layers))
+        rest = (part, op, *others)
+        what = spelled.get(rest) or spelled.setdefault(rest, str(rest))
+        text.append(f"\n{name}\0{shape}\0{where}\0{what}")
+    text += ["\n" + "\0".join(map(str, state)) for state in ledger.states]
     return hashlib.blake2b("".join(text).encode(), digest_size=12).hexdigest()
