@@ -54,7 +54,9 @@ def find_spec(model_type: str) -> TypeSpec:
     entry = load_specs().get(model_type, {})
     others: dict[str, list[str]] = {}
     for alias, own in entry.get("aliases", {}).items():
-        others.setdefault(own, []).append(alias)
+        both = alias in entry.get("defaults", {}) and own in entry.get("defaults", {})
+        if not both:  # declared as well, the other name is set before its own and never seen
+            others.setdefault(own, []).append(alias)
     # What the class declares is set first, under whichever name; any other name that a file has overwrites it.
     declared = entry.get("defaults", {})
     groups = [tuple(sorted((*aliases, own), key=declared.__contains__)) for own, aliases in others.items()]
