@@ -95,7 +95,7 @@ _COMPONENT = st.sampled_from(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=4000)
 @given(st.lists(st.lists(_COMPONENT, min_size=1, max_size=5).map(lambda c: "".join(c) if "re:" in c else ".".join(c))))
 def test_asking_the_layers_once_says_what_asking_each_would(rules: list[str]) -> None:
     try:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 #: What takes any number alike, so that it tells none apart.
 _ANY = re.compile(r"(?<!\\)\.[*+]|\\d\+|\[0-9\]\+")
-#: What remains of a regular expression that can: classes, and dots beside a dot, which count characters.
-_OPEN = re.compile(r"\\d|\[|\.\\?\.")
+#: What remains of a regular expression that can: classes, and a dot beside a dot or a wildcard, which counts characters.
+_OPEN = re.compile(r"\\d|\[|(?<!\\)\.(?=\\?\.|\0)|(?<=[.\0])\.")
 _REGEX = frozenset("\\()|^$+")
 _DIGITS = re.compile(r"\d+")
 
@@ -46,7 +46,7 @@ def read_numbers(rules: Iterable[str]) -> Numbers:
     partial: set[str] = set()
     for rule in rules:
         if rule.startswith("re:") or _REGEX.intersection(rule):
-            if _OPEN.search(_ANY.sub("x", rule)):
+            if _OPEN.search(_ANY.sub("\0", rule)):
                 return Numbers(open=True)
             partial.update(_DIGITS.findall(rule))
         elif "?" in rule or "[" in rule:
