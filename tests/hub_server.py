@@ -86,8 +86,9 @@ class HubServer:
         """Let the next ``times`` requests whose path matches the pattern ``path`` go wrong.
 
         ``kind``: ``reset``, ``truncate`` (half of the body), ``silence``, ``drip`` (a byte every 50 ms), ``html`` (a
-        page with status 200), ``status`` (``value``: its number), ``body`` (``value``: bytes in place of the body),
-        ``redirect`` (``value``: the Location).
+        page with status 200), ``status`` (``value``: its number), ``error`` (``value``: number, X-Error-Code and
+        message), ``body`` (``value``: bytes in place of the body), ``short`` (a Content-Length of half the body),
+        ``long`` (a Content-Length of more than comes), ``redirect`` (``value``: the Location).
         """
         self._faults.append(Fault(re.compile(path), kind, times, value))
 

@@ -91,6 +91,8 @@ def break_reply(reply: Reply, fault: Fault | None) -> Reply:
         return reply
     if fault.kind == "status":
         return make_error(fault.value, "", "broken for the test")
+    if fault.kind == "error":
+        return make_error(*fault.value)
     if fault.kind == "html":
         return Reply(200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><title>Please log in</title>")
     if fault.kind == "body":

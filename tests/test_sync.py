@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +17,12 @@ import zoo.sync
 from tests.hub_server import HubServer
 from tests.sources.hub_fixtures import LLAMA, hub
 from zoo.errors import BadInput, HubError, NoMatch, UsageError
-from zoo.sources.hub import probe
-from zoo.sources.hub_client import HubSettings
+from zoo.sources.hub_settings import HubSettings, read_settings
+from zoo.sources.known import KnownModel
 from zoo.sources.record import ModelRecord, Problem
 from zoo.sources.selection import build_selection
 from zoo.sources.snapshot import read_snapshot
+from zoo.sources.walk import WalkState
 from zoo.sync import BATCH, KEPT_PROBLEMS, Summary, check_outcome, sync
 from zoo.sync_plan import SyncRequest, run_sync, suggest_names
 
@@ -40,10 +42,27 @@ class MemoryStore:
     def __init__(self) -> None:
         self.rows: dict[str, ModelRecord] = {}
         self.batches: list[int] = []
+        self.failed: list[str] = []
+        self.walk: WalkState | None = None
 
-    def known_shas(self, repo_ids: Iterable[str]) -> Mapping[str, str]:
+    def find_known(self, repo_ids: Iterable[str]) -> Mapping[str, KnownModel]:
         rows = {repo_id: self.rows[repo_id] for repo_id in repo_ids if repo_id in self.rows}
-        return {repo_id: row.sha for repo_id, row in rows.items() if row.sha and row.source != "snapshot"}
+        return {
+            repo_id: KnownModel(row.facts.hub_id, None if row.source == "snapshot" else row.sha)
+            for repo_id, row in rows.items()
+        }
+
+    def list_failed(self) -> list[str]:
+        return self.failed
+
+    def list_unseen(self, since: datetime, author: str | None = None) -> list[str]:
+        return []
+
+    def read_walk(self) -> WalkState | None:
+        return self.walk
+
+    def keep_walk(self, state: WalkState) -> None:
+        self.walk = state
 
     def save(self, records: Sequence[ModelRecord]) -> Counts:
         self.batches.append(len(records))
@@ -196,7 +215,7 @@ class TestHub:
         hub.requests.clear()
         second = run("hub", author="org", endpoint=hub.url)
         assert (second.new, second.changed, second.unchanged) == (0, 1, 2)
-        assert [request.path.split("/")[-1] for request in hub.requests] == ["models", "models", "config.json"]
+        assert [request.path.split("/")[-1] for request in hub.requests] == ["models", "config.json"]
 
     def test_full_fetches_what_is_known(self, hub: HubServer, run: Any) -> None:
         hub.add("org/a", LLAMA)
@@ -254,11 +273,12 @@ class TestFallback:
         check_outcome(summary)
 
     def test_decides_in_time_for_a_silent_server(self, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        def probe_quickly(settings: HubSettings) -> None:
+        def be_impatient(**options: Any) -> HubSettings:
+            settings = read_settings(**options)
             assert settings.probe_timeout <= 6
-            probe(replace(settings, probe_timeout=1.0))
+            return replace(settings, probe_timeout=1.0)
 
-        monkeypatch.setattr("zoo.sources.hub.probe", probe_quickly)
+        monkeypatch.setattr("zoo.sources.hub_settings.read_settings", be_impatient)
         with socket.socket() as silent:
             silent.bind(("127.0.0.1", 0))
             silent.listen(8)

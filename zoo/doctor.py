@@ -131,7 +131,7 @@ def look_at_hub() -> list[Finding]:
 def reach_hub() -> Finding:
     """Whether the Hub can be used: never a problem by itself, as zoo works without it."""
     from zoo.sources.hub import probe
-    from zoo.sources.hub_client import read_settings
+    from zoo.sources.hub_settings import read_settings
 
     try:
         settings = replace(read_settings(), probe_timeout=PATIENCE)

@@ -13,12 +13,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from zoo.errors import HubError, NoMatch
+from zoo.sources.known import KnownModel
 from zoo.sources.record import ModelRecord, Problem
 from zoo.sources.selection import Findings
 
-BATCH = 500  #: records in one transaction at most
+BATCH = 1000  #: records in one transaction at most
 BATCH_SECONDS = 2.0  #: and the age of the oldest: what a kill can lose
 KEPT_PROBLEMS = 1000  #: problems that the summary lists; the database has all of them
+
+GONE = Problem("gone", "no longer on the Hub, or no longer public; what was known of it is kept")
 
 #: Called for each record on its way to the database: for a progress bar.
 Advance = Callable[[ModelRecord], None]
@@ -40,10 +43,10 @@ class SaveCounts(Protocol):
 class Store(Protocol):
     """Where records go; used from one thread only."""
 
-    def known_shas(self, repo_ids: Iterable[str]) -> Mapping[str, str]:
-        """The commit whose whole config is stored, for each of ``repo_ids`` that has one.
+    def find_known(self, repo_ids: Iterable[str]) -> Mapping[str, KnownModel]:
+        """What is known of those of ``repo_ids`` that are there.
 
-        Left out: what is not there, and what came from the snapshot, which has a part of the keys only.
+        A commit is known when its whole config is stored: the snapshot has a part of the keys only.
         """
         ...
 
@@ -91,57 +94,84 @@ class Summary:
 
 
 def sync(
-    records: Iterable[ModelRecord],
+    records: Iterable[ModelRecord | None],
     store: Store,
     summary: Summary,
     *,
     advance: Advance = lambda record: None,
+    note_saved: Callable[[Iterable[str]], None] = lambda repo_ids: None,
 ) -> Summary:
     """Save ``records`` batch by batch and count what became of them in ``summary``, which is returned.
 
-    Whatever ends the records early, what had come is saved; a :class:`HubError` is noted as ``broken_off``, any other
-    exception goes on its way.
+    A record that is None says that nothing has come for a while. ``note_saved`` is told the ids of each batch once it
+    is in the database. Whatever ends the records early, what had come is saved; a :class:`HubError` is noted as
+    ``broken_off``, any other exception goes on its way.
     """
     batch: list[ModelRecord] = []
     began = time.monotonic()
+
+    def save() -> None:
+        nonlocal batch
+        full, batch = batch, []  # what could not be saved is not tried a second time
+        save_batch(full, store, summary)
+        note_saved([record.repo_id for record in full])
+
     try:
         for record in records:
-            if not batch:
-                began = time.monotonic()
-            seen = recognise_gone(record, store)
-            batch.append(seen)
-            note_problem(seen, summary)
-            advance(seen)
-            if len(batch) >= BATCH or time.monotonic() - began >= BATCH_SECONDS:
-                full, batch = batch, []
-                save_batch(full, store, summary)
+            if record is not None:
+                if not batch:
+                    began = time.monotonic()
+                batch.append(record)
+                advance(record)
+            if len(batch) >= BATCH or (batch and time.monotonic() - began >= BATCH_SECONDS):
+                save()
     except HubError as error:
         summary.broken_off = str(error)
     finally:
         if batch:
-            save_batch(batch, store, summary)
+            save()
     return summary
 
 
 def save_batch(batch: Sequence[ModelRecord], store: Store, summary: Summary) -> None:
-    counts = store.save(batch)
+    seen = recognise_known(batch, store)
+    counts = store.save(seen)
     summary.new += counts.new
     summary.changed += counts.changed
     summary.unchanged += counts.unchanged
+    for record in seen:
+        note_problem(record, summary)
 
 
-def recognise_gone(record: ModelRecord, store: Store) -> ModelRecord:
-    """``record``, with "missing" turned into "gone" where the database knows the model from the Hub."""
-    problem = record.problem
-    if problem is None or problem.kind != "missing" or not store.known_shas([record.repo_id]):
-        return record
-    return replace(
-        record, problem=Problem("gone", "no longer on the Hub, or no longer public; what was known of it is kept")
-    )
+def recognise_known(batch: Sequence[ModelRecord], store: Store) -> list[ModelRecord]:
+    """``batch`` in the light of what is known.
+
+    What is missing and was there is "gone". An old name that leads to another repository than it did (the Hub's own
+    ``_id`` tells) is no rename: what stood under it is gone, too.
+    """
+    missing = [each.repo_id for each in batch if each.problem and each.problem.kind == "missing"]
+    asked = missing + [each.renamed_from for each in batch if each.renamed_from]
+    known = store.find_known(asked) if asked else {}
+    seen: list[ModelRecord] = []
+    for record in batch:
+        if record.problem and record.problem.kind == "missing" and record.repo_id in known:
+            seen.append(replace(record, problem=GONE))
+        elif record.renamed_from and _is_another(known.get(record.renamed_from), record):
+            said = f"its name leads to another repository now, {record.repo_id}; what was known of it is kept"
+            seen.append(ModelRecord(record.renamed_from, "hub", problem=Problem("gone", said)))
+            seen.append(replace(record, renamed_from=None))
+        else:
+            seen.append(record)
+    return seen
+
+
+def _is_another(known: KnownModel | None, record: ModelRecord) -> bool:
+    there, here = known.hub_id if known else None, record.facts.hub_id
+    return there is not None and here is not None and there != here
 
 
 def note_problem(record: ModelRecord, summary: Summary) -> None:
-    summary.renamed += record.renamed_from is not None
+    summary.renamed += record.renamed_from is not None and record.renamed_from.lower() != record.repo_id.lower()
     if record.problem is not None:
         summary.by_kind[record.problem.kind] += 1
         if len(summary.problems) < KEPT_PROBLEMS:

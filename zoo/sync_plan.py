@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from zoo.errors import HubError, UsageError
+from zoo.sources.hub_progress import CrawlProgress
+from zoo.sources.names import is_repo_id
 from zoo.sources.record import ModelRecord
 from zoo.sources.selection import Findings, Selection, make_matcher, make_term_test
+from zoo.sources.walk import Walk, WalkState, begin_walk
 from zoo.sync import Advance, Store, Summary, sync, take_findings
 from zoo.watchlist import load_watchlist
+
+if TYPE_CHECKING:
+    from zoo.sources.hub import Crawl
+    from zoo.sources.hub_settings import HubSettings
 
 NAMED_SOURCES = ("auto", "hub", "cache", "snapshot")
 
@@ -29,9 +39,36 @@ class SyncRequest:
     jobs: int = 32  #: requests to the Hub in flight
     full: bool = False  #: fetch configs whose commit is known, too
     anonymous: bool = False  #: send no token
+    budget: float = 0.8  #: share of the Hub's rate window that may be used
+    retry_failed: bool = False  #: the models that failed the last time, and no others
 
 
-def run_sync(request: SyncRequest, store: Store, *, advance: Advance = lambda record: None, say: Say) -> Summary:
+class HubStore(Store, Protocol):
+    """A store that remembers what a sync with the Hub needs beside the models."""
+
+    def list_failed(self) -> Sequence[str]:
+        """Models for which the network or the Hub failed the last time."""
+        ...
+
+    def list_unseen(self, since: datetime, author: str | None = None) -> Iterable[str]:
+        """Models of the Hub (of ``author``) that no sync has seen ``since``."""
+        ...
+
+    def read_walk(self) -> WalkState | None:
+        """How far the last walk over all models has come."""
+        ...
+
+    def keep_walk(self, state: WalkState) -> None: ...
+
+
+def run_sync(
+    request: SyncRequest,
+    store: HubStore,
+    *,
+    advance: Advance = lambda record: None,
+    progress: CrawlProgress | None = None,
+    say: Say,
+) -> Summary:
     """Bring what ``request`` names into ``store``.
 
     ``auto`` reads the Hub; when that cannot be reached or refuses, it says so, loads the bundled snapshot in its
@@ -39,12 +76,15 @@ def run_sync(request: SyncRequest, store: Store, *, advance: Advance = lambda re
 
     Raises:
         HubError: ``source`` is ``hub`` and the Hub cannot be reached or refuses.
-        UsageError: an option that the source has no answer to.
+        UsageError: an option that the source has no answer to; ``retry_failed`` with anything else named.
         BadInput: a path or a watch list that cannot be read.
     """
+    if request.retry_failed:
+        check_retry(request)
+        request = replace(request, source="hub")
     if request.source in {"auto", "hub"}:
         try:
-            return _sync_hub(request, store, advance)
+            return _sync_hub(request, store, advance, progress or CrawlProgress())
         except HubError as error:
             if request.source == "hub":
                 raise
@@ -64,19 +104,134 @@ def suggest_names(term: str) -> list[str]:
     return [names[name] for name in close]
 
 
-def _sync_hub(request: SyncRequest, store: Store, advance: Advance) -> Summary:
-    from zoo.sources.hub import fetch_models, probe
-    from zoo.sources.hub_client import read_settings
+def check_retry(request: SyncRequest) -> None:
+    """Whether the options go with ``--retry-failed``.
 
-    selection = add_watchlist(request)
-    settings = read_settings(anonymous=request.anonymous, jobs=request.jobs)
-    probe(settings)
-    findings = Findings()
-    known = (lambda repo_ids: {}) if request.full else store.known_shas
-    records = fetch_models(selection, settings, known=known, findings=findings)
-    summary = sync(records, store, Summary("hub"), advance=advance)
-    take_findings(findings, summary)
+    Raises:
+        UsageError: they do not.
+    """
+    if not request.selection.is_empty or request.watchlist is not None or request.source not in {"auto", "hub"}:
+        raise UsageError("--retry-failed takes the models that failed the last time: name nothing else with it")
+
+
+def _sync_hub(request: SyncRequest, store: HubStore, advance: Advance, progress: CrawlProgress) -> Summary:
+    from zoo.sources.hub import Crawl
+    from zoo.sources.hub_settings import read_settings
+
+    summary = Summary("hub")
+    selection = choose_models(request, store)
+    if selection.is_empty:
+        summary.notes.append("no model failed the last time: nothing to try again")
+        return summary
+    settings = read_settings(anonymous=request.anonymous, jobs=request.jobs, budget=request.budget)
+    crawl = Crawl(store.find_known, wants_ticks=True, progress=progress)
+    if request.full or request.retry_failed:
+        crawl.known = lambda repo_ids: {}
+    if selection.everything:
+        crawl.walk = _begin_walk(request, store, settings, crawl)
+    expect_total(selection, progress)
+    is_anew = crawl.walk is None or crawl.walk.state.next is None
+    start = _Start()
+    _read_hub(selection, settings, crawl, store, summary, start.watch(advance))
+    if crawl.walk is not None and not is_anew:
+        start = _Start(crawl.walk.state.began, 0)
+    if summary.broken_off is None:
+        _look_for_gone(selection, settings, crawl, store, summary, advance, start)
+    take_findings(crawl.findings, summary)
+    if failed := summary.by_kind["failed"]:
+        summary.notes.append(f"{failed:,} failed: zoo sync --retry-failed asks for them again")
     return summary
+
+
+class _Start:
+    """When a run began, and what it saw at once: the database keeps whole seconds, and the last run may be as young."""
+
+    def __init__(self, began: datetime | None = None, seconds: int = 1) -> None:
+        self.since = (began or datetime.now(UTC)).replace(microsecond=0) + timedelta(seconds=seconds)
+        self.seen: set[str] = set()
+
+    def watch(self, advance: Advance) -> Advance:
+        def note(record: ModelRecord) -> None:
+            # Saved some time after it came: a little more than is needed does no harm.
+            if datetime.now(UTC) < self.since:
+                self.seen.add(record.repo_id)
+            advance(record)
+
+        return note
+
+
+def choose_models(request: SyncRequest, store: HubStore) -> Selection:
+    return Selection(ids=tuple(store.list_failed())) if request.retry_failed else add_watchlist(request)
+
+
+def expect_total(selection: Selection, progress: CrawlProgress) -> None:
+    """How many models ``selection`` will bring, where it says so itself."""
+    if selection.has_listing or selection.terms:
+        if not (selection.ids or selection.terms or selection.everything):
+            progress.total = selection.top
+    else:
+        progress.total = len(selection.ids)
+
+
+def _begin_walk(request: SyncRequest, store: HubStore, settings: HubSettings, crawl: Crawl) -> Walk:
+    from zoo.sources.hub_progress import HUB_MODELS
+
+    last, endpoint = store.read_walk(), settings.shown_endpoint
+    state = begin_walk(last, endpoint, full=request.full)
+    if state.next:
+        begun = state.began.astimezone().strftime("%Y-%m-%d %H:%M")
+        crawl.findings.notes.append(f"went on after the {state.listed:,} models of the sync that began {begun}")
+        crawl.progress.before = state.listed
+    crawl.progress.is_estimate = True
+    if last and last.ended and last.endpoint == endpoint:
+        crawl.progress.total = last.listed
+    elif endpoint == "https://huggingface.co":
+        crawl.progress.total = HUB_MODELS
+    return Walk(state, store.keep_walk)
+
+
+def _read_hub(
+    selection: Selection,
+    settings: HubSettings,
+    crawl: Crawl,
+    store: HubStore,
+    summary: Summary,
+    advance: Advance,
+) -> None:
+    """Fetch and save.
+
+    Raises:
+        HubError: before the first model. After that it is noted in ``summary``.
+    """
+    from zoo.sources.hub import fetch_models
+
+    records = fetch_models(selection, settings, crawl)
+    first = next((record for record in records if record is not None), None)
+    note_saved = crawl.walk.note_saved if crawl.walk else lambda repo_ids: None
+    sync(chain([first], records), store, summary, advance=advance, note_saved=note_saved)
+
+
+def _look_for_gone(
+    selection: Selection,
+    settings: HubSettings,
+    crawl: Crawl,
+    store: HubStore,
+    summary: Summary,
+    advance: Advance,
+    start: _Start,
+) -> None:
+    """Ask for each model that a whole listing should have shown and did not: it is gone, private, or has moved."""
+    by_author = selection.author and not (selection.search or selection.top)
+    if not by_author and not (crawl.walk is not None and crawl.walk.ended):
+        return
+    unseen = store.list_unseen(start.since, selection.author)
+    ids = tuple(repo_id for repo_id in unseen if is_repo_id(repo_id) and repo_id not in start.seen)
+    if ids:
+        again = replace(crawl, walk=None, progress=CrawlProgress(total=len(ids)))
+        try:
+            _read_hub(Selection(ids=ids), settings, again, store, summary, advance)
+        except HubError as error:
+            summary.broken_off = str(error)
 
 
 def _sync_instead(request: SyncRequest, store: Store, advance: Advance, say: Say, reason: str) -> Summary:

@@ -16,6 +16,7 @@ from tests.hub_server import HubServer
 from tests.sources.hub_fixtures import hub
 from zoo.cli.context import Context
 from zoo.cli.sync import list_lines, print_summary, show_progress
+from zoo.sources.hub_progress import CrawlProgress
 from zoo.sources.record import ModelRecord
 from zoo.sync import ProblemLine, Summary
 
@@ -117,7 +118,6 @@ def test_hub_alone_ends_with_4(call: Any) -> None:
 
 def test_a_broken_listing_prints_what_came_and_ends_with_4(hub: HubServer, call: Any) -> None:
     hub.add("org/a", CONFIG)
-    hub.break_next("^/api/models$", "body", value=b"{}")  # the probe needs JSON only
     hub.break_next("^/api/models$", "status", value=400)
     done = call("org/a", "--author", "org", endpoint=hub.url)
     assert done.code == 4
@@ -172,6 +172,6 @@ def test_text_of_the_hub_cannot_steer_the_terminal(capsys: pytest.CaptureFixture
 def test_progress_is_shown_on_a_terminal_only(terminal: bool, capsys: pytest.CaptureFixture[str]) -> None:
     context = Context()
     context._consoles["err"] = Console(stderr=True, force_terminal=terminal)
-    with show_progress(context) as advance:
+    with show_progress(context, CrawlProgress()) as advance:
         advance(ModelRecord("a/b", "hub"))
     assert ("models" in capsys.readouterr().err) is terminal

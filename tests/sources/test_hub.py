@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from tests.hub_server import HubServer
 from tests.sources.hub_fixtures import LLAMA, QUICK, crawl, crawl_one, hub, kind_of
 from zoo.errors import HubError
-from zoo.sources.hub import fetch_models
-from zoo.sources.hub_client import HubSettings
+from zoo.sources.hub import Crawl, fetch_models
 from zoo.sources.hub_crawl import Arrived, Crawler
+from zoo.sources.hub_settings import HubSettings
+from zoo.sources.known import KnownModel
 from zoo.sources.record import ModelRecord
 from zoo.sources.selection import Findings, Selection, build_selection
 
@@ -62,7 +64,7 @@ class TestRequests:
         hub.has_resolve_cache = False
         for number in range(30):
             hub.add(f"org/m{number}", LLAMA)
-        records = crawl(hub, author="org", settings=HubSettings("", jobs=1))
+        records = crawl(hub, author="org", settings=replace(QUICK, jobs=1))
         assert [record.config for record in records] == [LLAMA] * 30
         assert hub.count("resolve-cache") == 1
         assert hub.count("/resolve/") == 30
@@ -71,7 +73,7 @@ class TestRequests:
         for number in range(4):
             hub.add(f"org/m{number}", LLAMA)
         hub.break_next("resolve-cache/models/org/m2", "status", value=404)
-        records = crawl(hub, author="org", settings=HubSettings("", jobs=1))
+        records = crawl(hub, author="org", settings=replace(QUICK, jobs=1))
         assert [record.config for record in records] == [LLAMA] * 4
         assert hub.count("/resolve-cache/") == 5  # one of them after the redirect of /resolve
         assert hub.count("/m2/resolve/") == 1
@@ -89,7 +91,7 @@ class TestRequests:
             hub.add(f"org/m{number}", LLAMA)
         hub.latency = 0.05
         began = datetime.now(UTC)
-        crawl(hub, author="org", settings=HubSettings("", jobs=32))
+        crawl(hub, author="org", settings=replace(QUICK, jobs=32))
         assert (datetime.now(UTC) - began).total_seconds() < 64 * 0.05 / 3
 
     def test_stops_its_requests_when_the_reader_stops(self, hub: HubServer) -> None:
@@ -105,11 +107,11 @@ class TestRequests:
     def test_passes_on_what_fails_in_known(self, hub: HubServer) -> None:
         hub.add("org/a", LLAMA)
 
-        def fail(repo_ids: object) -> dict[str, str]:
+        def fail(repo_ids: object) -> dict[str, KnownModel]:
             raise RuntimeError("database is locked")
 
         with pytest.raises(RuntimeError, match="locked"):
-            list(fetch_models(build_selection(author="org"), HubSettings(hub.url), known=fail))
+            list(fetch_models(build_selection(author="org"), HubSettings(hub.url), Crawl(fail)))
 
     def test_passes_on_what_fails_in_its_thread(self, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*_: object) -> None:
@@ -293,9 +295,17 @@ class TestRecords:
         hub.break_next("config.json", "status", times=2, value=404)
         assert kind_of(crawl_one(hub, author="org")) == "failed"
 
-    def test_a_commit_that_was_replaced_meanwhile_is_failed(self, hub: HubServer) -> None:
+    def test_a_commit_that_was_replaced_meanwhile_gives_way_to_the_newest(self, hub: HubServer) -> None:
+        repo = hub.add("org/a", LLAMA)
+        sha = repo.sha
+        repo.info["sha"] = "0" * 40
+        record = crawl_one(hub, author="org")
+        assert (record.config, record.sha) == (LLAMA, sha)
+
+    def test_a_commit_that_is_replaced_again_and_again_is_failed(self, hub: HubServer) -> None:
         repo = hub.add("org/a", LLAMA)
         repo.info["sha"] = "0" * 40
+        hub.break_next("/main/config.json", "error", value=(404, "RevisionNotFound", "Invalid rev id"))
         record = crawl_one(hub, author="org")
         assert record.problem == ("failed", "its commit was replaced while it was read: sync again")
 

@@ -12,6 +12,7 @@ import typer
 from zoo.cli.context import Context
 
 if TYPE_CHECKING:
+    from zoo.sources.hub_progress import CrawlProgress
     from zoo.sync import Advance, Summary
 
 
@@ -43,22 +44,34 @@ def sync(
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, help="Requests to the Hub in flight.")] = 32,
     full: Annotated[bool, typer.Option("--full", help="Fetch configs again whose commit is known.")] = False,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Send no token to the Hub.")] = False,
+    budget: Annotated[
+        float,
+        typer.Option("--budget", min=0.01, max=1.0, metavar="SHARE", help="Share of the Hub's limits to use."),
+    ] = 0.8,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Only the models that failed the last time.")
+    ] = False,
 ) -> None:
     """Bring models into the database, from the Hub or from this machine.
 
     With nothing named, the watch list. When the Hub cannot be reached, --source auto loads the bundled snapshot.
+    What is interrupted goes on where it was when it is run again; what was saved is not fetched twice.
     """
+    from zoo.sources.hub_progress import CrawlProgress
     from zoo.sources.selection import build_selection
     from zoo.sync import check_outcome
+    from zoo.sync_lock import hold_sync_lock
     from zoo.sync_plan import SyncRequest, run_sync, suggest_names
+    from zoo.sync_store import SyncStore
 
     context: Context = ctx.obj
     selection = build_selection(
         terms or (), author=author, search=search, top=top, everything=everything, revision=revision
     )
-    request = SyncRequest(source, selection, watchlist, jobs, full, anonymous)
-    with show_progress(context) as advance:
-        summary = run_sync(request, context.open_store(), advance=advance, say=warn)
+    request = SyncRequest(source, selection, watchlist, jobs, full, anonymous, budget, retry_failed)
+    store, progress = SyncStore(context.open_store()), CrawlProgress()
+    with hold_sync_lock(store.engine, warn), show_progress(context, progress) as advance:
+        summary = run_sync(request, store, advance=advance, progress=progress, say=warn)
     print_summary(context, summary)
     check_outcome(summary, suggest_names)
 
@@ -71,12 +84,18 @@ def warn(message: str) -> None:
 
 
 @contextmanager
-def show_progress(context: Context) -> Iterator[Advance]:
-    """A line on stderr that counts models; nothing where stderr is no terminal."""
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def show_progress(context: Context, crawl: CrawlProgress) -> Iterator[Advance]:
+    """A line on stderr that tells how far it is and how long it will take; nothing where stderr is no terminal."""
+    from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
+    from rich.text import Text
+
+    class Described(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            said = crawl.describe() if crawl.listed else f"{int(task.completed):,} models"
+            return Text(said)
 
     console = context.err
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), Described(), TimeElapsedColumn())
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     with progress:
         task = progress.add_task("models", total=None)

@@ -11,67 +11,111 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from zoo.errors import HubError
-from zoo.sources.hub_answers import JsonReader, ListedModel, name_problem
-from zoo.sources.hub_client import (
-    Answer,
-    HubSettings,
-    describe_error,
-    load_hub_utils,
-    make_headers,
-    make_timeout,
-)
-from zoo.sources.hub_crawl import Arrived, Crawler, ListingEnded
+from zoo.sources.hub_answers import GATED_ANONYMOUS, JsonReader, ListedModel, name_problem
+from zoo.sources.hub_client import Answer
+from zoo.sources.hub_crawl import Arrived, Crawler, Event, ListingEnded, PageEnded, WalkRestarted
+from zoo.sources.hub_progress import CrawlProgress
+from zoo.sources.hub_settings import HubSettings, describe_error, make_client
+from zoo.sources.known import KnownModel, recall_problem
 from zoo.sources.record import ModelRecord, Problem
 from zoo.sources.selection import Findings, Selection
+from zoo.sources.walk import Walk
 
-#: The commits whose configs are stored already, for those of some ids that have one.
-Known = Callable[[Sequence[str]], Mapping[str, str]]
+#: What is known of those of some ids that are known at all.
+Known = Callable[[Sequence[str]], Mapping[str, KnownModel]]
 
 _PROBE_TRIES = 3
 _PROBE_PAUSE = 0.3  #: seconds between them
+_TICK = 0.5  #: seconds without a record after which None is yielded
+
+
+@dataclass
+class Crawl:
+    """What a crawl reads and writes beside its records. ``walk``: how far one over everything has come."""
+
+    known: Known = lambda repo_ids: {}
+    findings: Findings = field(default_factory=Findings)
+    walk: Walk | None = None
+    progress: CrawlProgress = field(default_factory=CrawlProgress)
+    wants_ticks: bool = False  #: yield None now and then, so that a batch that is not full is saved
 
 
 def fetch_models(
-    selection: Selection,
-    settings: HubSettings,
-    *,
-    known: Known = lambda repo_ids: {},
-    findings: Findings | None = None,
-) -> Iterator[ModelRecord]:
+    selection: Selection, settings: HubSettings, crawl: Crawl | None = None
+) -> Iterator[ModelRecord | None]:
     """Records of the models that ``selection`` names, in the order in which they arrive.
 
-    A model whose commit is ``known`` comes as ``unchanged``, with no request for its config. Whatever is wrong with
-    one model is its record's problem. Memory is bounded, however many models are listed.
+    A model whose commit is known comes as ``unchanged``, with no request for its config. Whatever is wrong with one
+    model is its record's problem. Memory is bounded, however many models are listed.
 
     Raises:
-        HubError: the listing broke off, or the token was refused; all that had come before was yielded.
+        HubError: the Hub cannot be reached, the listing broke off, or the token was refused; all that had come before
+            was yielded.
     """
-    with Crawler(selection, settings, findings or Findings()) as crawler:
-        listing, waiting = True, 0
-        failure: HubError | None = None
-        while listing or waiting:
-            events = crawler.next_events()
-            shas = known([event.repo_id for event in events if isinstance(event, ListedModel)])
-            for event in events:
-                if isinstance(event, ListingEnded):
-                    listing, failure = False, event.failure
-                elif isinstance(event, Arrived):
-                    waiting -= event.fetched
-                    crawler.release()
-                    yield event.record
-                elif (record := settle_listed(event, shas.get(event.repo_id))) is not None:
-                    crawler.release()
-                    yield record
-                else:
-                    waiting += 1
-                    crawler.fetch(event)
-    if failure is not None:
-        raise failure
+    crawl = crawl or Crawl()
+    start = crawl.walk.state.next if crawl.walk and selection.everything else None
+    with Crawler(selection, settings, crawl.findings, start=start, progress=crawl.progress) as crawler:
+        state = _Reading(crawler, crawl, bool(settings.token), selection.everything)
+        while state.listing or state.waiting:
+            events = crawler.next_events(_TICK if crawl.wants_ticks else None)
+            if not events:
+                yield None
+            yield from state.take(events)
+    if state.failure is not None:
+        raise state.failure
 
 
-def settle_listed(listed: ListedModel, known_sha: str | None) -> ModelRecord | None:
+class _Reading:
+    """Turns events into records, and says what is to be fetched."""
+
+    def __init__(self, crawler: Crawler, crawl: Crawl, has_token: bool, recalls_gated: bool) -> None:
+        self._crawler, self._crawl, self._has_token, self._recalls_gated = crawler, crawl, has_token, recalls_gated
+        self.listing, self.waiting = True, 0
+        self.failure: HubError | None = None
+
+    def take(self, events: Sequence[Event]) -> Iterator[ModelRecord]:
+        known = self._crawl.known([event.repo_id for event in events if isinstance(event, ListedModel)])
+        for event in events:
+            if isinstance(event, ListingEnded):
+                self.listing, self.failure = False, event.failure
+            elif isinstance(event, Arrived):
+                self.waiting -= event.fetched
+                yield self._finish(event.record)
+            elif isinstance(event, ListedModel):
+                if (record := self._settle(event, known.get(event.repo_id))) is not None:
+                    yield self._finish(record)
+            else:
+                self._note_walk(event)
+
+    def _finish(self, record: ModelRecord) -> ModelRecord:
+        self._crawler.release()
+        self._crawl.progress.done += 1
+        return record
+
+    def _settle(self, listed: ListedModel, known: KnownModel | None) -> ModelRecord | None:
+        if listed.page is not None and self._crawl.walk is not None:
+            self._crawl.walk.note_listed(listed.page, listed.repo_id)
+        record = settle_listed(listed, known, has_token=self._has_token, recalls_gated=self._recalls_gated)
+        if record is None:
+            self.waiting += 1
+            self._crawler.fetch(listed)
+        return record
+
+    def _note_walk(self, event: PageEnded | WalkRestarted) -> None:
+        if self._crawl.walk is None:
+            return
+        if isinstance(event, PageEnded):
+            self._crawl.walk.note_page(event.page, event.following, event.count)
+        else:
+            self._crawl.walk.restart()
+
+
+def settle_listed(
+    listed: ListedModel, known: KnownModel | None, *, has_token: bool, recalls_gated: bool = False
+) -> ModelRecord | None:
     """The record of a model that needs no further request; None when its config has to be fetched."""
     problem: Problem | None = None
     unchanged = False
@@ -79,10 +123,14 @@ def settle_listed(listed: ListedModel, known_sha: str | None) -> ModelRecord | N
         problem = Problem("disabled", "the Hub has switched it off")
     elif listed.without_config is not None:
         problem = Problem("no_config", listed.without_config)
-    elif listed.sha is not None and known_sha == listed.sha:
+    elif listed.sha is not None and known is not None and known.sha == listed.sha:
         unchanged = True
+    elif listed.facts.gated is not None and not has_token:
+        problem = Problem("gated", GATED_ANONYMOUS)
     else:
-        return None
+        problem = recall_problem(known, listed.sha, listed.facts, has_token=has_token and recalls_gated)
+        if problem is None:
+            return None
     return ModelRecord(
         listed.repo_id,
         "hub",
@@ -131,10 +179,8 @@ def _probe_until(settings: HubSettings) -> str | HubError | None:
 
 
 def _probe_once(settings: HubSettings) -> str | None:
-    headers = make_headers()
-    if settings.token:
-        headers["Authorization"] = f"Bearer {settings.token}"
-    with load_hub_utils().httpx.Client(timeout=make_timeout(settings), follow_redirects=False) as client:
+    headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
+    with make_client(settings) as client:
         response = client.get(f"{settings.endpoint}/api/models", params={"limit": 1}, headers=headers)
     answer = Answer(response.status_code, response.headers, response.content)
     if answer.status == 429:  # it is there; the crawl waits for it

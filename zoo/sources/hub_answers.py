@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from zoo.errors import HubError
+from zoo.config_text import parse_config
+from zoo.errors import BadInput, HubError
 from zoo.sources.facts import describe_configless, list_files, read_facts
-from zoo.sources.hub_client import Answer, HubSettings, read_origin
+from zoo.sources.hub_client import Answer
+from zoo.sources.hub_settings import HubSettings
 from zoo.sources.names import SHA, is_listed_id
 from zoo.sources.record import HubFacts, Problem
 
 TOKEN_REFUSED = "Invalid credentials in Authorization header"  # noqa: S105 - what the Hub says
 DISABLED = "Access to this resource is disabled."
+GATED = "gated: ask for access on its page"
+GATED_ANONYMOUS = f"{GATED}, then log in"
+#: Strings as a whole, so that what stands in them is passed over; brackets and commas.
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,7 @@ class ListedModel:
     without_config: str | None  #: why there is no ``config.json``, when the list of files shows it
     lists_config: bool  #: the list of files names ``config.json``
     renamed_from: str | None = None
+    page: int | None = None  #: of the walk over all models
 
 
 def read_item(item: Any, asked: str | None = None) -> ListedModel | None:
@@ -56,7 +65,7 @@ def name_problem(answer: Answer, *, has_token: bool, listed: ListedModel | None 
     if answer.status == 401 and said == TOKEN_REFUSED:
         raise HubError("the Hub refuses the token: log in again (hf auth login), or use --anonymous")
     if code == "GatedRepo":
-        return Problem("gated", "gated: ask for access on its page" + ("" if has_token else ", then log in"))
+        return Problem("gated", GATED if has_token else GATED_ANONYMOUS)
     if said == DISABLED:
         return Problem("disabled", "the Hub has switched it off")
     if code == "EntryNotFound":
@@ -76,24 +85,21 @@ def name_problem(answer: Answer, *, has_token: bool, listed: ListedModel | None 
     return Problem("failed", f"the Hub answers {answer.status}{': ' + said[:200] if said else ''}")
 
 
-def find_next_page(answer: Answer, url: str, settings: HubSettings) -> str | None:
-    """Address of the next page; always at the endpoint, also where a mirror passes on the Hub's own links.
-
-    Raises:
-        HubError: the next page is the page itself.
-    """
+def find_next_page(answer: Answer, settings: HubSettings) -> str | None:
+    """Address of the next page; always at the endpoint, also where a mirror passes on the Hub's own links."""
     target = answer.next_url
     if not target:
         return None
-    if read_origin(target) != read_origin(settings.endpoint):
+    if not target.startswith(f"{settings.endpoint}/api/models?"):
         target = f"{settings.endpoint}/api/models?{urlsplit(target).query}"
-    if target == url:
-        raise HubError("the Hub's listing goes in a circle: its next page is the same page")
     return target
 
 
 class JsonReader:
-    """Checks that an answer of the API is JSON (a :data:`zoo.sources.hub_client.Check`) and keeps its ``value``."""
+    """Checks that an answer of the API is JSON (a :data:`zoo.sources.hub_client.Check`) and keeps its ``value``.
+
+    A list of which a part is not as it should be is read item by item: what cannot be read is None.
+    """
 
     value: Any = None
 
@@ -103,15 +109,80 @@ class JsonReader:
         try:
             self.value = json.loads(answer.body)
         except (ValueError, RecursionError):
-            return "the answer is not JSON"
+            self.value = read_items(answer.body)
+            if self.value is None:
+                return "the answer is not JSON"
         return None if isinstance(self.value, list | dict) else "the answer is not what the Hub's API gives"
 
 
-def check_file(answer: Answer) -> str | None:
-    """Why an answer is no file of the Hub: a proxy's page. What a repository really holds comes with its commit."""
-    if answer.commit is None and looks_like_html(answer):
-        return "an HTML page came instead of config.json (a proxy or a login page?)"
+def read_items(body: bytes) -> list[Any] | None:
+    """The items of a JSON list that as a whole cannot be read, each by itself; None when it is no whole list.
+
+    One item is enough for that: a number of thousands of digits, brackets thousands deep, a byte that is no text.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    if not text.startswith("["):
+        return None
+    items: list[Any] = []
+    depth, start = 0, 1
+    for found in _MARKS.finditer(text):
+        mark = found[0]
+        if mark in "[{":
+            depth += 1
+        elif mark in "]}":
+            depth -= 1
+        if (mark == "," and depth == 1) or depth == 0:
+            items.append(_read_one(text[start : found.start()]))
+            start = found.end()
+        if depth == 0:
+            whole = not text[found.end() :] and any(item is not None for item in items)
+            return items if whole else None
     return None
+
+
+def _read_one(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+class ConfigReader:
+    """Checks that an answer is a ``config.json`` (a :data:`zoo.sources.hub_client.Check`) and keeps what it holds.
+
+    What cannot be used is asked for again, unless it is known to be whole: its ETag is the hash of its content, as the
+    Hub's are, or it comes the same twice. ``error`` then says what is wrong with it, ``verified`` that it is whole.
+    """
+
+    config: dict[str, Any] | None = None
+    error: str | None = None
+    verified = False
+
+    def __init__(self, repo_id: str) -> None:
+        self._repo_id = repo_id
+        self._last: bytes | None = None
+
+    def __call__(self, answer: Answer) -> str | None:
+        if answer.commit is None and looks_like_html(answer):
+            # What a repository really holds comes with its commit.
+            return "an HTML page came instead of config.json (a proxy or a login page?)"
+        try:
+            self.config = parse_config(answer.body, source=self._repo_id)
+        except BadInput as error:
+            self.verified = is_whole(answer)
+            if not self.verified and answer.body != self._last:
+                self._last = answer.body
+                return f"what came is damaged: it {error.reason}"
+            self.error = f"config.json {error.reason}"
+        return None
+
+
+def is_whole(answer: Answer) -> bool:
+    """Whether the body is what its ETag says: git's hash of a blob, or the sha256 of a large file."""
+    tag = answer.headers.get("etag", "").removeprefix("W/").strip('"')
+    body = answer.body
+    blob = hashlib.sha1(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
+    return tag == blob or tag == hashlib.sha256(body).hexdigest()
 
 
 def looks_like_html(answer: Answer) -> bool:

@@ -7,49 +7,29 @@ item, a reset connection is not retried, and one failed connection closes the cl
 from __future__ import annotations
 
 import asyncio
-import os
 import random
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from zoo.errors import HubError
+from zoo.sources.hub_health import Health, HubDown
+from zoo.sources.hub_pacer import Pacer, classify_url, read_retry_after
+from zoo.sources.hub_settings import HubSettings, describe_error, load_hub_utils, make_client, read_origin
 
 if TYPE_CHECKING:
     import httpx2
 
+__all__ = ["Answer", "Check", "HubClient", "HubDown", "TransferFailed"]
+
 _RETRY_STATUS = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
-_MAX_REFUSALS = 8  #: 429 answers to one request before it is given up
+_MAX_REFUSALS = 10  #: 429 answers to one request before it is given up
+_MAX_RETRY_AFTER = 30.0  #: that one broken answer may ask for
 _ERROR_BYTES = 65_536
-
-RequestKind = Literal["api", "file"]
-
-
-@dataclass(frozen=True, slots=True)
-class HubSettings:
-    """Where the Hub is, and how patient to be. Times are in seconds."""
-
-    endpoint: str = field(repr=False)  # it may hold a password
-    token: str | None = field(default=None, repr=False)
-    jobs: int = 32  #: requests in flight
-    connect_timeout: float = 5.0
-    read_timeout: float = 15.0  #: longest silence within an answer
-    request_timeout: float = 90.0  #: one attempt in all, however slowly it drips
-    attempts: int = 5
-    backoff: float = 0.5  #: pause before the second attempt; doubles up to ``max_backoff``, with jitter
-    max_backoff: float = 8.0
-    max_wait: float = 310.0  #: longest pause for a rate limit: the Hub's window is 300 s
-    probe_timeout: float = 5.0  #: the whole decision, start of the program included, stays under 10
-
-    @property
-    def shown_endpoint(self) -> str:
-        """The endpoint without a user name or password that it may hold."""
-        parts = urlsplit(self.endpoint)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+_BIG = 10_000_000  #: bytes: what may be so large is given three times the time
 
 
 class Answer(NamedTuple):
@@ -72,20 +52,23 @@ Check = Callable[[Answer], str | None]
 
 
 class HubClient:
-    """One pool of connections for one run; to be used within ``async with``."""
+    """One pool of connections for one run; to be used within ``async with``.
+
+    Raises:
+        HubError: the environment names a proxy or certificates that cannot be used.
+    """
 
     def __init__(self, settings: HubSettings) -> None:
         self.settings = settings
+        self.sent: Counter[str] = Counter()  #: requests so far, redirects included, by kind of address
+        self.pacer = Pacer(settings.budget, settings.max_wait, settings.refusal_pause)
+        self.health = Health(settings, self._ask_for_life)
         self._httpx = httpx = load_hub_utils().httpx
         self._origin = read_origin(settings.endpoint)
-        self._pacer = Pacer(settings.max_wait)
-        self._client: httpx2.AsyncClient = httpx.AsyncClient(
-            timeout=make_timeout(settings),
-            # As many kept alive as in flight: the default of 20 would reconnect all the time.
-            limits=httpx.Limits(max_connections=settings.jobs + 4, max_keepalive_connections=settings.jobs + 4),
-            follow_redirects=False,
-            headers=make_headers(),
-        )
+        self._slots = asyncio.Semaphore(settings.jobs)
+        # As many kept alive as in flight: the default of 20 would reconnect all the time.
+        limits = httpx.Limits(max_connections=settings.jobs + 4, max_keepalive_connections=settings.jobs + 4)
+        self._client: httpx2.AsyncClient = make_client(settings, "AsyncClient", limits=limits)
 
     async def __aenter__(self) -> HubClient:
         return self
@@ -93,50 +76,71 @@ class HubClient:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
-    async def get(self, url: str, kind: RequestKind, *, limit: int, check: Check) -> Answer:
+    async def get(self, url: str, *, limit: int, check: Check, attempts: int | None = None) -> Answer:
         """The answer to a GET, of whatever status, after redirects, retries and waiting for the rate limit.
 
         Bodies are read up to ``limit`` bytes.
 
         Raises:
-            TransferFailed: no usable answer after ``settings.attempts`` attempts.
+            TransferFailed: no usable answer after ``attempts`` (``settings.attempts``) attempts.
+            HubDown: the Hub as a whole does not answer.
         """
         failures = refusals = 0
+        spent = 0.0
         while True:
-            await self._pacer.wait(kind)
-            reason, answer = await self._try_once(url, kind, limit, check)
+            outages, began = self.health.outages, time.monotonic()
+            reason, answer = await self._attempt(url, limit, check)
             if reason is None and answer is not None:
                 return answer
-            if answer is not None and answer.status == 429 and refusals < _MAX_REFUSALS:
-                refusals += 1
+            if self.health.outages != outages:  # it was the Hub, not this request
+                failures, spent = 0, 0.0
+            if answer is not None and answer.status == 429:
+                refusals += 1  # the pacer holds the next attempt back
             else:
                 failures += 1
-            if failures >= self.settings.attempts or refusals >= _MAX_REFUSALS:
+                spent += time.monotonic() - began
+            if (
+                failures >= (attempts or self.settings.attempts)
+                or refusals >= _MAX_REFUSALS
+                or spent >= self.settings.give_up_after
+            ):
                 raise TransferFailed(f"{reason} (asked {failures + refusals} times)")
-            if answer is None or answer.status != 429 or not self._pacer.is_closed(kind):
-                await asyncio.sleep(self._choose_pause(failures + refusals))
+            if answer is None or answer.status != 429:
+                await asyncio.sleep(self._choose_pause(failures, answer))
 
-    def _choose_pause(self, failures: int) -> float:
+    def _choose_pause(self, failures: int, answer: Answer | None) -> float:
         longest = min(self.settings.max_backoff, self.settings.backoff * 2 ** (failures - 1))
-        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads requests, keeps no secret
+        pause = random.uniform(longest / 2, longest)  # noqa: S311 - spreads requests, keeps no secret
+        asked = read_retry_after(answer.headers) if answer is not None else None
+        return max(pause, min(asked or 0.0, _MAX_RETRY_AFTER))
 
-    async def _try_once(
-        self, url: str, kind: RequestKind, limit: int, check: Check
-    ) -> tuple[str | None, Answer | None]:
+    async def _attempt(self, url: str, limit: int, check: Check) -> tuple[str | None, Answer | None]:
         """The answer, and why it is not to be used."""
+        first = await self.health.take_turn()
         try:
-            async with asyncio.timeout(self.settings.request_timeout):
-                answer = await self._follow(url, limit)
+            async with self._slots:
+                if not first:
+                    await self.health.take_turn()  # the Hub may have gone while this one stood in line
+                return await self._try_once(url, limit, check)
+        finally:
+            if first:
+                await self.health.end_turn()
+
+    async def _try_once(self, url: str, limit: int, check: Check) -> tuple[str | None, Answer | None]:
+        answer: Answer | None = None
+        try:
+            answer = await self._follow(url, limit)
         except (TimeoutError, self._httpx.TimeoutException):
-            return "no answer in time", None
+            reason: str | None = "no answer in time"
         except (self._httpx.HTTPError, self._httpx.InvalidURL, OSError) as error:
-            return describe_error(error), None
-        self._pacer.note(kind, answer.status, answer.headers)
-        if answer.status == 429:
-            return "the Hub refuses: too many requests (429)", answer
-        if answer.status in _RETRY_STATUS:
-            return f"the Hub answers {answer.status}", answer
-        return (check(answer) if answer.status == 200 and not answer.too_large else None), answer
+            reason = describe_error(error)
+        else:
+            reason = _judge(answer, check)
+        if reason is None or (answer is not None and answer.status == 429):
+            self.health.note_good()
+        else:
+            self.health.note_bad(reason, answered=answer is not None)
+        return reason, answer
 
     async def _follow(self, url: str, limit: int) -> Answer:
         commit: str | None = None
@@ -160,123 +164,55 @@ class HubClient:
         return target
 
     async def _send(self, url: str, limit: int) -> Answer:
-        headers = {}
-        if self.settings.token and read_origin(url) == self._origin:
-            headers["Authorization"] = f"Bearer {self.settings.token}"
-        async with self._client.stream("GET", url, headers=headers) as response:
-            wanted = limit if response.status_code == 200 else _ERROR_BYTES
-            declared = response.headers.get("content-length", "")
-            if declared.isdecimal() and int(declared) > wanted:
-                return Answer(response.status_code, response.headers, b"", too_large=True)
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > wanted:
+        """One hop. Only the endpoint gets the token, and only the endpoint's limits count."""
+        if read_origin(url) != self._origin:
+            return await self._read(url, limit, {})
+        kind = classify_url(url)
+        headers = {"Authorization": f"Bearer {self.settings.token}"} if self.settings.token else {}
+        await self.pacer.enter(kind)
+        answer: Answer | None = None
+        try:
+            answer = await self._read(url, limit, headers)
+        finally:
+            self.sent[kind] += 1
+            self.pacer.leave(kind, answer.status if answer else None, answer.headers if answer else {})
+        return answer
+
+    async def _read(self, url: str, limit: int, headers: Mapping[str, str]) -> Answer:
+        patience = self.settings.request_timeout * (3 if limit > _BIG else 1)
+        with self.health.count():
+            async with asyncio.timeout(patience), self._client.stream("GET", url, headers=headers) as response:
+                self.health.note_sign()
+                wanted = limit if response.status_code == 200 else _ERROR_BYTES
+                declared = response.headers.get("content-length", "")
+                if declared.isdecimal() and (len(declared) > 18 or int(declared) > wanted):
                     return Answer(response.status_code, response.headers, b"", too_large=True)
-            following = response.links.get("next", {}).get("url")
-            return Answer(response.status_code, response.headers, bytes(body), next_url=following)
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    self.health.note_sign()
+                    body += chunk
+                    if len(body) > wanted:
+                        return Answer(response.status_code, response.headers, b"", too_large=True)
+                following = response.links.get("next", {}).get("url")
+                return Answer(response.status_code, response.headers, bytes(body), next_url=following)
+
+    async def _ask_for_life(self) -> str | None:
+        """Why the Hub is not there; None when it answers. Past slots and limits: all else waits for this."""
+        try:
+            async with asyncio.timeout(self.settings.probe_timeout):
+                answer = await self._read(f"{self.settings.endpoint}/api/models?limit=1", _BIG, {})
+        except (TimeoutError, self._httpx.TimeoutException):
+            return "no answer in time"
+        except (self._httpx.HTTPError, OSError) as error:
+            return describe_error(error)
+        self.sent["api"] += 1
+        return f"the Hub answers {answer.status}" if answer.status in _RETRY_STATUS else None
 
 
-class Pacer:
-    """Waits out the rate limit. The Hub counts by buckets; its answers tell which one a kind of request is in."""
-
-    def __init__(self, max_wait: float) -> None:
-        self._max_wait = max_wait
-        self._bucket: dict[str, str] = {}
-        self._open_at: dict[str, float] = {}
-
-    def note(self, kind: RequestKind, status: int, headers: Mapping[str, str]) -> None:
-        """Learn from an answer: closed until the window ends when nothing remains of it."""
-        limits = load_hub_utils().parse_ratelimit_headers(headers)
-        if limits is not None:
-            self._bucket[kind] = limits.resource_type
-        pause = None
-        if limits is not None and limits.remaining == 0:
-            pause = limits.reset_in_seconds + random.uniform(0.05, 0.5)  # noqa: S311
-        elif status in {429, 503} and (after := headers.get("retry-after", "")).isdecimal():
-            pause = float(after)
-        if pause is not None:
-            bucket = self._bucket.get(kind, kind)
-            opens = asyncio.get_running_loop().time() + min(pause, self._max_wait)
-            self._open_at[bucket] = max(self._open_at.get(bucket, 0.0), opens)
-
-    def is_closed(self, kind: RequestKind) -> bool:
-        return self._measure_wait(kind) > 0
-
-    async def wait(self, kind: RequestKind) -> None:
-        while (pause := self._measure_wait(kind)) > 0:
-            await asyncio.sleep(pause)
-
-    def _measure_wait(self, kind: RequestKind) -> float:
-        opens = self._open_at.get(self._bucket.get(kind, kind), 0.0)
-        return opens - asyncio.get_running_loop().time()
-
-
-def read_settings(*, anonymous: bool = False, jobs: int = 32) -> HubSettings:
-    """Endpoint and token as huggingface_hub has them (``HF_ENDPOINT``, ``HF_TOKEN``, ``hf auth login``).
-
-    Raises:
-        HubError: ``HF_HUB_OFFLINE`` forbids the network, or the endpoint is no address.
-    """
-    from huggingface_hub import constants, get_token
-
-    if constants.is_offline_mode():
-        raise HubError("HF_HUB_OFFLINE is set: unset it, or use --source snapshot, cache or a folder")
-    implicit = not (anonymous or constants.HF_HUB_DISABLE_IMPLICIT_TOKEN)
-    # The library reads its environment once, when it is imported: a later HF_ENDPOINT counts, too.
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-    settings = HubSettings(endpoint, get_token() if implicit else None, jobs=jobs)
-    scheme, host, port = read_origin(endpoint)
-    if scheme not in {"http", "https"} or not host or port < 0:
-        raise HubError(f"HF_ENDPOINT is no address: {settings.shown_endpoint} (https://huggingface.co is one)")
-    return settings
-
-
-def read_origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of an address: what a token may be sent to. A port that is none is -1."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    return parts.scheme, (parts.hostname or "").lower(), port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-
-
-def load_hub_utils() -> Any:
-    """``huggingface_hub.utils``, which exports the HTTP library that it stands on as ``httpx``, whatever its name."""
-    return import_module("huggingface_hub.utils")
-
-
-def make_headers() -> dict[str, str]:
-    from huggingface_hub import __version__ as hub_version
-
-    from zoo import __version__
-
-    return {"User-Agent": f"zoo/{__version__}; huggingface_hub/{hub_version}", "Accept": "application/json, */*"}
-
-
-def make_timeout(settings: HubSettings) -> Any:
-    read = settings.read_timeout
-    return load_hub_utils().httpx.Timeout(connect=settings.connect_timeout, read=read, write=read, pool=None)
-
-
-def describe_error(error: BaseException) -> str:
-    """A few words for a network error; never its address, which may hold a token or a password."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
-        cause = cause.__cause__ or cause.__context__
-    names = {
-        "ConnectError": "no connection",
-        "ReadError": "the connection was reset",
-        "WriteError": "the connection was reset",
-        "RemoteProtocolError": "the answer broke off",
-        "ProxyError": "the proxy refuses",
-        "DecodingError": "the answer is damaged",
-        "InvalidURL": "not an address",
-    }
-    name = type(error).__name__
-    if name.endswith("Timeout"):
-        return "no answer in time"
-    return names.get(name) or (f"{name}: {error}" if name in {"TooManyRedirects", "UnsupportedProtocol"} else name)
+def _judge(answer: Answer, check: Check) -> str | None:
+    """Why ``answer`` is not to be used; None when it is."""
+    if answer.status == 429:
+        return "the Hub refuses: too many requests (429)"
+    if answer.status in _RETRY_STATUS:
+        return f"the Hub answers {answer.status}"
+    return check(answer) if answer.status == 200 and not answer.too_large else None

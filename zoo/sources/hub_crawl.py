@@ -7,15 +7,18 @@ import queue
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from zoo.config_text import MAX_BYTES, parse_config
-from zoo.errors import BadInput, HubError
+from zoo.errors import HubError
 from zoo.sources.facts import EXPAND
-from zoo.sources.hub_answers import JsonReader, ListedModel, check_file, find_next_page, name_problem, read_item
-from zoo.sources.hub_client import Answer, Check, HubClient, HubSettings, TransferFailed
+from zoo.sources.hub_answers import JsonReader, ListedModel, find_next_page, name_problem, read_item
+from zoo.sources.hub_client import HubClient, HubDown, TransferFailed
+from zoo.sources.hub_files import ConfigFetcher
+from zoo.sources.hub_loop import QuietLoop
+from zoo.sources.hub_progress import CrawlProgress
+from zoo.sources.hub_settings import HubSettings
 from zoo.sources.record import ModelRecord, Problem
 from zoo.sources.selection import Findings, Selection, find_literals, is_glob, make_term_test
 
@@ -34,6 +37,24 @@ class ListingEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class PageEnded:
+    """All models of a page of the walk over everything have been put out; ``following``: path and query of the next."""
+
+    page: int
+    following: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRestarted:
+    """The Hub does not know the page that the walk was to go on with: it begins anew."""
+
+
+class ListingRefused(HubError):
+    """The Hub answers a page of a listing with a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """A finished record; ``fetched``: it was asked for with :meth:`Crawler.fetch`."""
 
@@ -41,7 +62,7 @@ class Arrived:
     fetched: bool
 
 
-Event = ListingEnded | ListedModel | Arrived
+Event = ListingEnded | ListedModel | Arrived | PageEnded | WalkRestarted
 
 
 class Crawler:
@@ -50,16 +71,23 @@ class Crawler:
     At most ``16 * jobs`` models are under way at a time, from the listing to :meth:`release`.
     """
 
-    def __init__(self, selection: Selection, settings: HubSettings, findings: Findings) -> None:
-        self._selection, self._settings, self._findings = selection, settings, findings
+    def __init__(
+        self,
+        selection: Selection,
+        settings: HubSettings,
+        findings: Findings,
+        *,
+        start: str | None = None,
+        progress: CrawlProgress | None = None,
+    ) -> None:
+        self._selection, self._settings, self._findings, self._start = selection, settings, findings, start
+        self._progress = progress or CrawlProgress()
         self._events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._slots = asyncio.Semaphore(16 * settings.jobs)
-        self._in_flight = asyncio.Semaphore(settings.jobs)
         self._tasks: set[asyncio.Task[None]] = set()
         self._odd_items = 0
-        self._resolve_cache: bool | None = None  #: whether the short way to a file works here; None: not tried yet
-        self._loop = asyncio.new_event_loop()
+        self._loop = QuietLoop()
         self._thread = threading.Thread(target=self._run, name="zoo-hub", daemon=True)
 
     def __enter__(self) -> Crawler:
@@ -67,15 +95,20 @@ class Crawler:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(RuntimeError):  # the loop has ended by itself
-            self._loop.call_soon_threadsafe(self._stop)
+        self._call(self._stop)
         self._thread.join(timeout=10)
 
-    def next_events(self) -> list[Event]:
-        """The events that are there, waiting for the first; what failed in the thread is raised here."""
+    def next_events(self, patience: float | None = None) -> list[Event]:
+        """The events that are there, waiting for the first (``patience`` seconds at most).
+
+        What failed in the thread is raised here, when all that came before it has been taken.
+        """
         events: list[Event] = []
         while not events or (len(events) < _EVENTS and not self._events.empty()):
-            event = self._failure or self._events.get()
+            try:
+                event = self._failure or self._events.get(timeout=patience)
+            except queue.Empty:
+                break
             if isinstance(event, BaseException):
                 if not events:
                     raise event
@@ -86,11 +119,16 @@ class Crawler:
 
     def fetch(self, listed: ListedModel) -> None:
         """Have the config of ``listed`` fetched; an :class:`Arrived` follows."""
-        self._loop.call_soon_threadsafe(lambda: self._start(self._fetch_config(listed)))
+        self._progress.to_fetch += 1
+        self._call(lambda: self._begin(self._fetch_config(listed)))
 
     def release(self) -> None:
         """One model is done with: another may be listed."""
-        self._loop.call_soon_threadsafe(self._slots.release)
+        self._call(self._slots.release)
+
+    def _call(self, action: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # the loop has ended by itself: an event says why
+            self._loop.call_soon_threadsafe(action)
 
     # In the thread of the loop from here on.
 
@@ -109,7 +147,7 @@ class Crawler:
     def _stop(self) -> None:
         self._main.cancel()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(self._guard(work))
         self._tasks.add(task)  # the loop itself keeps only weak references
         task.add_done_callback(self._tasks.discard)
@@ -119,44 +157,66 @@ class Crawler:
         """Whatever goes wrong in ``work`` is raised in the caller's thread, who would wait for ever otherwise."""
         try:
             await work
+        except HubDown:
+            pass  # the watch says so
         except Exception as error:
             self._events.put(error)
 
     async def _crawl(self) -> None:
-        failure: HubError | None = None
         try:
             async with HubClient(self._settings) as self._client:
-                try:
-                    await self._list_models()
-                except TransferFailed as error:
-                    place = self._settings.shown_endpoint
-                    failure = HubError(f"the listing of the Hub at {place} broke off: {error}; sync again")
-                except HubError as error:
-                    failure = error
-                if self._odd_items:
-                    self._findings.notes.append(f"{self._odd_items} items of the Hub's listing had no usable id")
-                self._events.put(ListingEnded(failure))
-                await asyncio.Event().wait()  # until the caller is done
+                client = self._client
+                self._files = ConfigFetcher(client, self._selection.revision)
+                self._progress.measure_pause = client.pacer.measure_pause
+                self._progress.estimate_limits = self._estimate_limits
+                self._begin(self._list_all())
+                reason = await client.health.watch()  # until the caller is done, unless the Hub is
+                place = self._settings.shown_endpoint
+                if client.health.contacted:
+                    said = f"the Hub at {place} is there no longer: {reason}; what had come is kept: sync again"
+                else:
+                    said = f"the Hub cannot be reached at {place}: {reason}"
+                self._events.put(HubError(said))
         finally:
-            for task in self._tasks:
+            tasks = list(self._tasks)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _estimate_limits(self, pages: float, configs: float) -> float:
+        return self._client.pacer.estimate_seconds({"api": pages, self._files.kind: configs})
+
+    async def _list_all(self) -> None:
+        failure: HubError | None = None
+        try:
+            await self._list_models()
+        except TransferFailed as error:
+            place = self._settings.shown_endpoint
+            failure = HubError(f"the listing of the Hub at {place} broke off: {error}; sync again")
+        except HubError as error:
+            failure = error
+        if self._odd_items:
+            self._findings.notes.append(f"{self._odd_items} items of the Hub's listing had no usable id")
+        self._progress.listing = False
+        self._events.put(ListingEnded(failure))
 
     async def _list_models(self) -> None:
         chosen = self._selection
         asked: set[asyncio.Task[None]] = set()
         for repo_id in chosen.ids:
             await self._slots.acquire()
-            task = self._start(self._find_model(repo_id))
+            task = self._begin(self._find_model(repo_id))
             asked.add(task)
             task.add_done_callback(asked.discard)
         try:
             for term in chosen.terms:
                 await (self._find_glob(term) if is_glob(term) else self._find_word(term))
-            if chosen.has_listing:
+            if chosen.everything:
+                await self._walk_everything()
+            elif chosen.has_listing:
                 query = {"author": chosen.author, "search": chosen.search}
                 if not await self._walk_listing(query, top=chosen.top):
-                    self._findings.unmatched.append(chosen.search or chosen.author or "--all")
+                    self._findings.unmatched.append(chosen.search or chosen.author or "--top")
         finally:  # a listing that breaks off does not take the named models with it
             if asked:
                 await asyncio.wait(asked)
@@ -165,6 +225,7 @@ class Crawler:
         self._put_model(await self._ask_info(repo_id))
 
     def _put_model(self, found: ListedModel | ModelRecord) -> None:
+        self._progress.listed += 1
         self._events.put(found if isinstance(found, ListedModel) else Arrived(found, fetched=False))
 
     async def _find_word(self, word: str) -> None:
@@ -195,7 +256,7 @@ class Crawler:
         url = f"{self._settings.endpoint}/api/models/{repo_id}{at}?{urlencode([('expand', name) for name in EXPAND])}"
         reader = JsonReader()
         try:
-            answer = await self._ask_api(url, _INFO_BYTES, reader)
+            answer = await self._client.get(url, limit=_INFO_BYTES, check=reader)
         except TransferFailed as error:
             return ModelRecord(repo_id, "hub", problem=Problem("failed", str(error)))
         if answer.status != 200:
@@ -211,78 +272,77 @@ class Crawler:
         """Put out all models of a listing whose id ``matches``, at most ``top``; returns how many."""
         # A walk by downloads can miss or repeat models, because they change between pages; creation does not.
         sort = "downloads" if top else "createdAt"
-        limit = min(top or _PAGE, _PAGE)
-        fields = [(name, value) for name, value in query.items() if value]
-        fields += [("sort", sort), ("limit", str(limit)), *(("expand", name) for name in EXPAND)]
+        url = self._make_listing_url(query, sort, min(top or _PAGE, _PAGE))
         count = 0
-        url = f"{self._settings.endpoint}/api/models?{urlencode(fields)}"
         async with aclosing(self._read_pages(url)) as pages:
-            async for item in (item async for page in pages for item in page):
-                listed = read_item(item)
-                if listed is None:
-                    self._odd_items += 1
-                elif matches(listed.repo_id):
-                    await self._slots.acquire()
-                    self._events.put(listed)
+            async for item in (item async for page, _ in pages for item in page):
+                listed = self._read_listed(item)
+                if listed is not None and matches(listed.repo_id):
+                    await self._put_listed(listed)
                     count += 1
                     if count == top:
                         break
         return count
 
-    async def _read_pages(self, url: str | None) -> AsyncGenerator[list[Any], None]:
+    async def _walk_everything(self) -> None:
+        """All models, page by page, from the page ``start`` on; each page's end is an event."""
+        begin = self._make_listing_url({}, "createdAt", _PAGE)
+        pages = self._read_pages(f"{self._settings.endpoint}{self._start}" if self._start else begin)
+        try:
+            await self._walk_pages(pages)
+            return
+        except ListingRefused:
+            if not self._start or self._progress.listed:
+                raise
+        self._findings.notes.append("the Hub does not know the page at which the last sync stopped: begun anew")
+        self._progress.before = 0
+        self._events.put(WalkRestarted())
+        await self._walk_pages(self._read_pages(begin))
+
+    async def _walk_pages(self, pages: AsyncGenerator[tuple[list[Any], str | None], None]) -> None:
+        number = 0
+        async with aclosing(pages):
+            async for page, following in pages:
+                number += 1
+                for item in page:
+                    listed = self._read_listed(item)
+                    if listed is not None:
+                        await self._put_listed(replace(listed, page=number))
+                path = following.removeprefix(self._settings.endpoint) if following else None
+                self._events.put(PageEnded(number, path, len(page)))
+
+    def _read_listed(self, item: Any) -> ListedModel | None:
+        listed = read_item(item)
+        self._odd_items += listed is None
+        return listed
+
+    async def _put_listed(self, listed: ListedModel) -> None:
+        await self._slots.acquire()
+        self._put_model(listed)
+
+    def _make_listing_url(self, query: Mapping[str, str | None], sort: str, limit: int) -> str:
+        fields = [(name, value) for name, value in query.items() if value]
+        fields += [("sort", sort), ("limit", str(limit)), *(("expand", name) for name in EXPAND)]
+        return f"{self._settings.endpoint}/api/models?{urlencode(fields)}"
+
+    async def _read_pages(self, url: str | None) -> AsyncGenerator[tuple[list[Any], str | None], None]:
+        """Pages of a listing, each with the address of the next."""
+        seen: set[str | None] = set()
         while url is not None:
+            seen.add(url)
             reader = JsonReader()
-            answer = await self._ask_api(url, _PAGE_BYTES, reader)
+            answer = await self._client.get(url, limit=_PAGE_BYTES, check=reader, attempts=self._settings.page_attempts)
             if answer.status != 200:
                 problem = name_problem(answer, has_token=bool(self._settings.token))
-                raise HubError(f"the Hub refuses the listing: {problem.message}")
+                raise ListingRefused(f"the Hub refuses the listing: {problem.message}")
             if answer.too_large or not isinstance(reader.value, list):
-                raise HubError("the Hub's listing is no list of models")
-            url = find_next_page(answer, url, self._settings)
-            yield reader.value
+                raise ListingRefused("the Hub's listing is no list of models")
+            url = find_next_page(answer, self._settings)
+            if url in seen:
+                raise HubError("the Hub's listing goes in a circle: its next page is one that came before")
+            yield reader.value, url
 
     async def _fetch_config(self, listed: ListedModel) -> None:
-        config: dict[str, Any] | None = None
-        problem: Problem | None = None
-        commit = listed.sha
-        try:
-            answer = await self._get_config(listed)
-            commit = listed.sha or answer.commit
-            if answer.status != 200:
-                problem = name_problem(answer, has_token=bool(self._settings.token), listed=listed)
-            elif answer.too_large:
-                problem = Problem("too_large", f"config.json is larger than {MAX_BYTES // 1_000_000} MB")
-            else:
-                config = parse_config(answer.body, source=listed.repo_id)
-        except TransferFailed as error:
-            problem = Problem("failed", str(error))
-        except BadInput as error:
-            problem = Problem("malformed", f"config.json {error.reason}")
-        record = ModelRecord(
-            listed.repo_id, "hub", config, problem, commit, listed.facts, renamed_from=listed.renamed_from
-        )
+        record = await self._files.fetch(listed)
+        self._progress.fetched += 1
         self._events.put(Arrived(record, fetched=True))
-
-    async def _get_config(self, listed: ListedModel) -> Answer:
-        """``config.json`` at the listed commit: one request where the Hub has the short way, else by /resolve."""
-        endpoint, repo_id = self._settings.endpoint, listed.repo_id
-        at = listed.sha or quote(self._selection.revision or "main", safe="")
-        direct = f"{endpoint}/{repo_id}/resolve/{at}/config.json"
-        # Files of gated, private and old one-word repositories are served by /resolve itself, without a redirect.
-        is_direct = "/" not in repo_id or listed.facts.gated is not None or listed.facts.private
-        async with self._in_flight:
-            if listed.sha is None or is_direct or self._resolve_cache is False:
-                return await self._client.get(direct, "file", limit=MAX_BYTES, check=check_file)
-            short = f"{endpoint}/api/resolve-cache/models/{repo_id}/{at}/config.json"
-            answer = await self._client.get(short, "file", limit=MAX_BYTES, check=check_file)
-            if answer.status == 200:
-                self._resolve_cache = True
-            elif answer.status not in {401, 403} and "x-error-code" not in answer.headers:
-                answer = await self._client.get(direct, "file", limit=MAX_BYTES, check=check_file)
-                if answer.status == 200 and self._resolve_cache is None:
-                    self._resolve_cache = False
-            return answer
-
-    async def _ask_api(self, url: str, limit: int, check: Check) -> Answer:
-        async with self._in_flight:
-            return await self._client.get(url, "api", limit=limit, check=check)

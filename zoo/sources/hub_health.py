@@ -1,0 +1,139 @@
+"""Whether the Hub is there: the first contact of a run, and an outage in the middle of it.
+
+Before the first contact requests go one by one, and three failures are enough: the person shall know at once. Later,
+when many requests fail in a row or nothing is heard for a while, all others are held back while one question is asked
+again and again. An outage that ends costs no model; one that lasts ends the run, with everything kept that had come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from zoo.sources.hub_settings import HubSettings
+
+_FIRST_TRIES = 3
+_FIRST_PAUSE = 0.3  #: seconds between them
+_IN_A_ROW = 8  #: failures that make one ask whether the Hub is there
+_LOOK = 0.25  #: seconds between looks at the clock
+_RESPITE = 5.0  #: seconds after a question was answered before it is asked again
+
+
+class HubDown(Exception):
+    """The Hub is given up; the text says why."""
+
+
+class Health:
+    """Told by the client what becomes of each request; ``ask`` is a question that a Hub in order answers with None."""
+
+    def __init__(self, settings: HubSettings, ask: Callable[[], Awaitable[str | None]]) -> None:
+        self._settings, self._ask = settings, ask
+        self.contacted = False
+        self.outages = 0  #: that came and went
+        self._first = asyncio.Lock()
+        self._up = asyncio.Event()
+        self._up.set()
+        self._down: HubDown | None = None
+        self._given_up = asyncio.Event()
+        self._reason = ""
+        self._answers = False  #: whether the last failure was an answer at all
+        self._failures = 0
+        self._goods = 0
+        self._in_flight = 0
+        self._heard = self._asked = time.monotonic()
+
+    @contextmanager
+    def count(self) -> Iterator[None]:
+        """Around each attempt."""
+        if not self._in_flight:
+            self._heard = time.monotonic()
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
+    async def take_turn(self) -> bool:
+        """Wait until a request may be tried; True: nothing has answered yet, and :meth:`end_turn` has to follow.
+
+        Raises:
+            HubDown: there will be no turn any more.
+        """
+        if not self.contacted:
+            await self._first.acquire()
+            if not self.contacted and self._down is None:
+                return True
+            self._first.release()
+        await self._up.wait()
+        if self._down is not None:
+            raise self._down
+        return False
+
+    async def end_turn(self) -> None:
+        """After a first turn: when it brought no contact, the next one comes after a pause."""
+        try:
+            if not self.contacted and self._failures < _FIRST_TRIES:
+                await asyncio.sleep(_FIRST_PAUSE)
+        finally:
+            self._first.release()
+
+    def note_sign(self) -> None:
+        """Bytes came."""
+        self._heard = time.monotonic()
+
+    def note_good(self) -> None:
+        """A whole answer of the Hub came, whatever it says."""
+        self._heard = time.monotonic()
+        self._failures = 0
+        self._goods += 1
+        self.contacted = True
+
+    def note_bad(self, reason: str, *, answered: bool) -> None:
+        """An attempt failed; ``answered``: with an answer, though one that says that the Hub cannot."""
+        self._failures += 1
+        self._reason, self._answers = reason, answered
+        if not self.contacted and self._failures >= _FIRST_TRIES:
+            self._give_up(reason)
+
+    def _give_up(self, reason: str) -> None:
+        self._down = HubDown(reason)
+        self._given_up.set()
+        self._up.set()  # those who wait shall hear of it
+
+    async def watch(self) -> str:
+        """Runs beside the crawl; returns, with the reason, when the Hub is given up."""
+        began = time.monotonic()
+        while not self._given_up.is_set():
+            now = time.monotonic()
+            if self.contacted and self._is_suspect(now):
+                await self._examine()
+            elif not self.contacted and now - began >= self._settings.probe_timeout:
+                patience = f"no answer within {self._settings.probe_timeout:g} seconds"
+                self._give_up(self._reason or patience)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._given_up.wait(), _LOOK)
+        return str(self._down)
+
+    def _is_suspect(self, now: float) -> bool:
+        silent = self._in_flight > 0 and now - self._heard >= self._settings.silence
+        return (silent or self._failures >= _IN_A_ROW) and now - self._asked >= min(_RESPITE, self._settings.silence)
+
+    async def _examine(self) -> None:
+        """Hold everything back and ask, until there is an answer or patience ends."""
+        self._up.clear()
+        began, goods, tries = time.monotonic(), self._goods, 0
+        try:
+            while (reason := await self._ask()) is not None and self._goods == goods:
+                tries += 1
+                patience = self._settings.outage * (2 if self._answers else 1)
+                if time.monotonic() - began >= patience:
+                    self._give_up(reason)
+                    return
+                await asyncio.sleep(min(self._settings.backoff * tries, 2.0))
+            self.outages += tries > 0
+            self._failures = 0
+            self._heard = self._asked = time.monotonic()
+        finally:
+            self._up.set()
