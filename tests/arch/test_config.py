@@ -29,6 +29,15 @@ def test_a_key_answers_to_both_of_its_names(raw: dict[str, Any]) -> None:
     assert "hidden_size" in c
 
 
+def test_two_other_names_of_a_key_that_differ_are_refused() -> None:
+    """The class lets the last in the file win, and a stored config has no order."""
+    with pytest.raises(UnsupportedError, match=r"num_attention_heads.*are one key, and differ"):
+        _ = Config({"num_attention_heads": 2, "encoder_attention_heads": 4}, "pix2struct_text_model")["num_heads"]
+    agreeing = Config({"num_attention_heads": 2, "encoder_attention_heads": 2}, "pix2struct_text_model")
+    assert agreeing["num_heads"] == 2
+    assert Config({"num_attention_heads": 2, "num_heads": 4}, "pix2struct_text_model")["num_heads"] == 2
+
+
 def test_a_key_that_is_nowhere_is_an_error_that_names_it() -> None:
     with pytest.raises(MissingKeyError, match="llama: the config has no 'kv_lora_rank'") as caught:
         Config({}, "llama")["kv_lora_rank"]

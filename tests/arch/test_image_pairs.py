@@ -220,7 +220,6 @@ def decoding(**keys: object) -> Config:
         ({**UDOP, "relative_bias_args": [{"type": "diagonal"}]}, "a table that is not known"),
         ({**UDOP, "relative_bias_args": [{"type": "1d", "num_heads": 3}]}, "another num_heads"),
         ({**UDOP, "is_gated_act": True}, "is_gated_act True contradicts feed_forward_proj"),
-        ({**UDOP, "num_hidden_layers": 3}, "num_hidden_layers is there, but not num_layers"),
         ({**IDEFICS, "alpha_type": "matrix"}, "alpha_type 'matrix' is not known"),
         ({**IDEFICS, "alpha_initializer": "sevens"}, "alpha_initializer 'sevens' is not known"),
         (

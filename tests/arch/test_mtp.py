@@ -94,7 +94,7 @@ REFUSED: list[tuple[Json, str]] = [
     (V4_FLASH | {"num_nextn_predict_layers": 10**6}, "num_nextn_predict_layers is 1000000, out of range"),
     (ULTRA | {"num_nextn_predict_layers": 10**6}, "are out of range"),
     (ULTRA | {"mtp_layers_block_type": ["hyena"]}, "layers of kind 'hyena' are not known"),
-    (ULTRA | {"mtp_layers_block_type": None}, "mtp_hybrid_override_pattern None is no pattern"),
+    (ULTRA | {"mtp_layers_block_type": None, "mtp_hybrid_override_pattern": "?"}, "'?' is no pattern"),
     (step(num_nextn_predict_layers=10**6, layer_types=None), "num_nextn_predict_layers is 1000000, out of range"),
     (step(layer_types=None, mtp_layer_types=["hyena"] * 3), "layers of kind 'hyena'"),
 ]

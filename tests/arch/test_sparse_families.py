@@ -178,10 +178,11 @@ def test_qwen2_moe_windows_stand_in_even_layers_below_the_limit_and_only_when_sw
 
 def test_a_jamba_layer_keeps_a_state_of_311_296_bytes() -> None:
     states = build_ledger({"model_type": "jamba"}).states
-    (mamba,) = [s for s in states if s.kind == "ssm"]
-    assert mamba.fixed * 2 == 311_296
-    assert mamba.fixed == 8192 * 3 + 8192 * 16
-    assert mamba.repeats == 28
+    conv, mamba = ([s for s in states if s.kind == kind] for kind in ("conv", "ssm"))
+    assert [s.fixed for s in conv] == [8192 * 3]
+    assert [s.fixed for s in mamba] == [8192 * 16]
+    assert 2 * (conv[0].fixed + mamba[0].fixed) == 311_296
+    assert mamba[0].repeats == conv[0].repeats == 28
     assert [list(s.layers or ()) for s in states if s.kind == "full"] == [[4, 12, 20, 28]]
 
 
@@ -192,9 +193,12 @@ def test_a_jamba_with_one_expert_has_plain_mlps() -> None:
 def test_mamba_has_no_cache_that_grows() -> None:
     ledger = build_ledger({"model_type": "mamba", "hidden_size": 768, "num_hidden_layers": 24})
     assert sum(t.stored for t in ledger.parameters) == 129_135_360
-    (state,) = ledger.states
-    assert (state.per_token, state.fixed) == (0, 1536 * 16 + 1536 * 3)
-    assert state.flops_per_token == 6 * 1536 * 16
+    by_kind = {state.kind: state for state in ledger.states}
+    assert {kind: (s.per_token, s.fixed) for kind, s in by_kind.items()} == {
+        "conv": (0, 1536 * 3),
+        "ssm": (0, 1536 * 16),
+    }
+    assert by_kind["ssm"].flops_per_token == 6 * 1536 * 16
 
 
 def test_the_rank_of_the_time_step_may_be_given() -> None:

@@ -63,6 +63,7 @@ NOT_RUN = {
     "granite4_vision_text": "its class gives no cache back; llava_next and granite are recorded",
     "inkling_mm_model": "its sizes do not shrink with a section that is left out: 767 B parameters are too many to run",
     "mistral_large4": "its sizes do not shrink with a section that is left out; mistral_large4_text is recorded",
+    **dict.fromkeys(("qwen2_5_omni", "qwen3_omni_moe"), "it generates by way of its talker; the thinker is recorded"),
     "openai-gpt": "its class keeps nothing and computes all anew; engines keep keys and values",
 }
 

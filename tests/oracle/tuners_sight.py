@@ -206,7 +206,8 @@ def tune_step(rng: random.Random, config: Config) -> None:
     if rng.random() < 0.4:
         text["mlp_layer_types"] = rng.choices(["dense", "sparse"], k=layers + extra)
     some = rng.sample(range(layers), rng.randint(1, layers))
-    sizes = {"num_attention_heads": 2 * text.get("num_attention_heads", 32), "attention_bias": True, "num_key_value_heads": 1}
+    heads = 2 * text.get("num_attention_heads", 32)
+    sizes = {"num_attention_heads": heads, "attention_bias": True, "num_key_value_heads": 1}
     say_layers(rng, text, some, dict(rng.sample(sorted(sizes.items()), rng.randint(1, 3))))
     vision: Config = {"patch_size": 7, "image_size": 28, rng.choice(["width", "hidden_size"]): 32}
     vision |= {rng.choice(["layers", "num_hidden_layers"]): 2, rng.choice(["heads", "num_attention_heads"]): 2}

@@ -103,6 +103,8 @@ class Config:
             value = self.raw.get(name, _ABSENT)
             if value is not _ABSENT:
                 self.read[self.path + name] = "config"
+                if len(names) > 2:
+                    self._refuse_other(name, value, names)
                 return value
         for name in names:
             value = self.spec.defaults.get(name, _ABSENT)
@@ -110,6 +112,16 @@ class Config:
                 self.read[self.path + key] = "unset" if value is None else "default"
                 return value
         return _ABSENT
+
+    def _refuse_other(self, name: str, value: Any, names: tuple[str, ...]) -> None:
+        """Of two names that the class does not declare the last in the file wins, and a stored config has no order."""
+        for other in names:
+            if (
+                self.raw.get(other, value) != value
+                and name not in self.spec.defaults
+                and other not in self.spec.defaults
+            ):
+                raise UnsupportedError(f"{self.model_type}: {self.path}{name} and {other} are one key, and differ")
 
     def __getitem__(self, key: str) -> Any:
         value = self._find(key)

@@ -7,8 +7,7 @@ vLLM 0.33 (``v1/kv_cache_interface.py``) and llama.cpp (``ggml-common.h``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from zoo.arch.rows import State
 
@@ -20,17 +19,17 @@ SCALE = 4
 #: The sizes that vLLM's packed formats for latent attention are made for: rank of the latent, rotary width.
 DEEPSEEK_LATENT = (512, 64)
 
-#: Bytes of one token in one layer of a state; None where the format cannot hold it.
-Rule = Callable[[State], Fraction | None]
+#: Bits of one token in one layer of a state; None where the format cannot hold it.
+Rule = Callable[[State], int | None]
 
 
 def scale_each_vector(bits: int) -> Rule:
     """Values of ``bits`` and a float32 scale for each key and each value vector of a token."""
 
-    def count(state: State) -> Fraction | None:
+    def count(state: State) -> int | None:
         if state.latent or not state.vectors:
             return None
-        return Fraction(state.per_token * bits, 8) + SCALE * state.vectors
+        return state.per_token * bits + 8 * SCALE * state.vectors
 
     return count
 
@@ -38,10 +37,10 @@ def scale_each_vector(bits: int) -> Rule:
 def scale_blocks(size: int, values: int, *, latent: bool) -> Rule:
     """Blocks of ``size`` bytes for ``values`` values, its scale among them; a vector must be whole blocks."""
 
-    def count(state: State) -> Fraction | None:
+    def count(state: State) -> int | None:
         if not state.vectors or (state.latent and not latent) or state.per_token % (state.vectors * values):
             return None
-        return Fraction(state.per_token * size, values)
+        return 8 * size * (state.per_token // values)
 
     return count
 
@@ -49,12 +48,12 @@ def scale_blocks(size: int, values: int, *, latent: bool) -> Rule:
 def pack_latent(value_bits: int, values_per_scale: int, scale: int, rotary_bits: int) -> Rule:
     """The latent in ``value_bits`` with a scale of ``scale`` bytes for some of them, the rotary key beside it."""
 
-    def count(state: State) -> Fraction | None:
+    def count(state: State) -> int | None:
         rank = state.per_token - state.rotary
         if not state.latent or (rank, state.rotary) != DEEPSEEK_LATENT:
             return None
         scales = rank // values_per_scale * scale
-        return Fraction(rank * value_bits + state.rotary * rotary_bits, 8) + scales
+        return rank * value_bits + state.rotary * rotary_bits + 8 * scales
 
     return count
 
@@ -72,20 +71,19 @@ FORMATS: Mapping[str, Rule] = {
 }
 
 
-def count_format(states: Iterable[State], name: str) -> int | None:
-    """Bytes of one token over all layers in the format ``name``; None where it cannot hold one of them."""
-    rule, total = FORMATS[name], Fraction(0)
-    for state in states:
-        if not state.per_token:
-            continue
-        one = rule(state) if state.token_bytes is None else Fraction(state.token_bytes)
-        if one is None or (state.token_bytes is not None and not name.startswith("vllm:")):
-            return None
-        total += one * state.repeats
-    return -(-total.numerator // total.denominator) if total else None
-
-
 def list_formats(states: Iterable[State]) -> dict[str, int | None]:
-    """Bytes of one token over all layers, at the rate of the first tokens, by format."""
-    kept = list(states)
-    return {name: count_format(kept, name) for name in FORMATS}
+    """Bytes of one token over all layers, at the rate of the first tokens, by format; None where it cannot hold one."""
+    kept = [(state, state.repeats) for state in states if state.per_token]
+    return {name: count_format(kept, name, rule) for name, rule in FORMATS.items()}
+
+
+def count_format(kept: Sequence[tuple[State, int]], name: str, rule: Rule) -> int | None:
+    """Bytes of one token in states that keep any, each so many times, in one format; None where it cannot hold one."""
+    bits = 0
+    for state, repeats in kept:
+        own = state.token_bytes  # a format of vLLM's own
+        one = rule(state) if own is None else 8 * own if name.startswith("vllm:") else None
+        if one is None:
+            return None
+        bits += one * repeats
+    return (bits + 7) // 8 if bits else None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 #: What takes any number alike, so that it tells none apart.
 _ANY = re.compile(r"(?<!\\)\.[*+]|\\d\+|\[0-9\]\+")
-#: What remains of a regular expression that can: classes, and a dot beside a dot or a wildcard, which counts characters.
+#: What remains of a regular expression that can: classes, and a dot beside a dot or a wildcard: it counts characters.
 _OPEN = re.compile(r"\\d|\[|(?<!\\)\.(?=\\?\.|\0)|(?<=[.\0])\.")
 _REGEX = frozenset("\\()|^$+")
 _DIGITS = re.compile(r"\d+")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from math import prod
 
 from zoo.arch.ledger import Ledger
 from zoo.arch.rows import PARTS, State, Tensor
@@ -12,10 +12,12 @@ from zoo.metrics.cache_formats import RULES, list_formats
 from zoo.metrics.dtypes import BITS, count_bytes
 
 #: Stacks that a text token does not pass through: they see images and sound.
-TOWERS = ("vision", "audio")
+TOWERS = frozenset(("vision", "audio"))
 #: Parts that belong to the towers, wherever they stand.
-TOWER_PARTS = ("vision", "audio", "projector")
-WINDOWED = ("sliding", "chunked")
+TOWER_PARTS = frozenset(("vision", "audio", "projector"))
+#: What multiplies; the rest is looked up or added.
+MULTIPLIED = frozenset(("matmul", "conv"))
+_NO_PARTS = dict.fromkeys(PARTS, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +41,23 @@ class Params:
 
 def sum_params(ledger: Ledger) -> Params:
     """All parameter counts of ``ledger``, in one pass."""
-    stored = dict.fromkeys(PARTS, 0)
-    active = dict.fromkeys(PARTS, 0)
+    stored, active = dict(_NO_PARTS), dict(_NO_PARTS)
     biases = mtp = buffers = untied_head = 0
     tied = False
     vocab = ledger.text.get("vocab_size")
     for tensor in ledger.tensors:
-        part, size = tensor.part, tensor.stored
-        if tensor.role != "param":
-            mtp, buffers = mtp + size * (tensor.role == "mtp"), buffers + size * (tensor.role == "buffer")
+        name, shape, part, _, layers, copies, used, of, tied_to, role, _ = tensor
+        size = 0 if tied_to else prod(shape) * copies * (1 if layers is None else len(layers))  # Tensor.stored, inline
+        if role != "param":
+            mtp, buffers = mtp + size * (role == "mtp"), buffers + size * (role == "buffer")
             continue
         stored[part] += size
-        active[part] += size if tensor.used == tensor.of else size * tensor.used // tensor.of
-        if tensor.is_bias:
+        active[part] += size if used == of else size * used // of
+        if "bias" in name and tensor.is_bias:
             biases += size
         if part == "head":
-            tied = tied or tensor.tied_to is not None
-            untied_head += size if tensor.shape[:1] == (vocab,) else 0
+            tied = tied or tied_to is not None
+            untied_head += size if shape[:1] == (vocab,) else 0
     total, used = sum(stored.values()), sum(active.values())
     lookups = stored["embedding"] + stored["position"]
     return Params(
@@ -119,44 +121,55 @@ def count_token_bits(state: State, dtype: str) -> int:
     return one * state.repeats
 
 
+def sum_spans(sizes: Iterable[tuple[int, int | None]]) -> tuple[int, int, int]:
+    """Of pairs of a size per token and a window: the sum, that without windows, and that of full windows."""
+    each = long = full = 0
+    for size, window in sizes:
+        each += size
+        if window is None:
+            long += size
+        else:
+            full += size * window
+    return each, long, full
+
+
 def sum_cache(ledger: Ledger, dtype: str | None, state_dtype: str | None, contexts: Iterable[int]) -> Cache:
     """The cache of one sequence at ``dtype``; constant states at ``state_dtype`` unless they have their own."""
     own = [s for s in ledger.states if s.kind != "cross" and s.stack not in TOWERS]
     cross = [s for s in ledger.states if s.kind == "cross"]
-    written = sum(s.materialized * s.repeats for s in own)
     cross_fixed = sum(s.fixed * s.repeats for s in cross)
     cross_growth = sum(s.per_token * s.repeats for s in cross if not s.fixed)
-
-    def weigh(times: Callable[[State], int]) -> int | None:
-        if dtype is None:
-            return None
-        return (sum(count_token_bits(s, dtype) * times(s) for s in own) + 7) // 8
-
-    def size(elements: int) -> int | None:
-        return None if dtype is None else count_bytes(elements, dtype)
-
+    grown = [(s.per_token * s.repeats, s.window) for s in own]
+    written = sum(s.materialized * s.repeats for s in own)
+    each, long, full = sum_spans(grown)
     state = sum_state_bytes(own, state_dtype)
-    constant = size(cross_fixed)
-    at: dict[str, int | None] = {}
-    for tokens in contexts:
-        terms = (weigh(partial(count_held, tokens=tokens)), state, constant)
-        at[str(tokens)] = None if None in terms else sum(term for term in terms if term)
+    sized = dtype is not None
+    bits = [] if dtype is None else [(count_token_bits(s, dtype), s.window) for s in own if s.per_token]
+    bits_each, bits_long, bits_full = sum_spans(bits)
+    constant = count_bytes(cross_fixed, dtype) if dtype else None
+    at: dict[str, int | None] = dict.fromkeys(map(str, contexts))
+    if dtype is not None and state is not None and constant is not None:
+        windowed = [(size, window) for size, window in bits if window is not None]
+        for tokens in at:
+            count = int(tokens)
+            held = bits_long * count + sum(size * min(count, window) for size, window in windowed)
+            at[tokens] = (held + 7) // 8 + state + constant
     return Cache(
         dtype=dtype,
-        elements_per_token=sum(s.per_token * s.repeats for s in own),
-        elements_per_token_long=sum(s.per_token * s.repeats for s in own if s.window is None),
-        window_elements=sum(s.per_token * s.repeats * s.window for s in own if s.window is not None),
+        elements_per_token=each,
+        elements_per_token_long=long,
+        window_elements=full,
         state_elements=sum(s.fixed * s.repeats for s in own),
         materialized_elements_per_token=written,
         cross_elements=cross_fixed,
         cross_elements_per_source_token=cross_growth,
-        bytes_per_token=weigh(lambda s: 1),
-        bytes_per_token_long=weigh(lambda s: s.window is None),
-        window_bytes=weigh(lambda s: s.window or 0),
+        bytes_per_token=(bits_each + 7) // 8 if sized else None,
+        bytes_per_token_long=(bits_long + 7) // 8 if sized else None,
+        window_bytes=(bits_full + 7) // 8 if sized else None,
         state_bytes=state,
-        materialized_bytes_per_token=size(written),
+        materialized_bytes_per_token=count_bytes(written, dtype) if dtype else None,
         cross_bytes=constant,
-        cross_bytes_per_source_token=size(cross_growth),
+        cross_bytes_per_source_token=count_bytes(cross_growth, dtype) if dtype else None,
         bytes_at=at,
         convention=RULES,
         formats=list_formats(own),
@@ -180,9 +193,13 @@ class Flops:
     """Floating point operations, a multiply-add as 2.
 
     ``forward_per_token``: every matmul weight that one text token passes through, once. ``prefill_at[T]`` adds the
-    attention of T tokens over their real spans, and a pooler once; ``decode_at[T]`` that of the T-th token alone. With
-    an encoder, prefill encodes T source tokens (or the fixed source, from the convolutions that hear it on) and
-    projects the cross keys and values; decode is one target token.
+    attention of T tokens over their real spans, and a pooler once; ``decode_at[T]`` that of the T-th token alone.
+
+    What cross-attention reads, the source, has T tokens too, unless its length is fixed by the config (an image of the
+    size that its encoder takes, Whisper's frames): its keys and values are projected once, in prefill. With an encoder
+    for text or sound, prefill encodes the source (from the convolutions that hear it on) and projects, and decode is
+    one token of the target. Where a tower looks, its own cost is not in the count, as nowhere: prefill projects the
+    keys and values of what it saw, and is otherwise T tokens of text, each of which attends to all of the source.
     """
 
     forward_per_token: int
@@ -191,10 +208,10 @@ class Flops:
 
 
 def count_pairs(state: State, tokens: int) -> int:
-    """Query-key pairs of ``tokens`` queries: causal, windowed or chunked, or all with all in an encoder."""
-    if not state.causal:
-        return tokens * count_held(state, tokens)
+    """Query-key pairs of ``tokens`` queries: causal, windowed or chunked, or all with all (of an encoder, a source)."""
     span = state.window
+    if not state.causal:
+        return tokens * (tokens if span is None else span if state.kind == "cross" else min(tokens, span))
     if span is None or tokens <= span:
         return tokens * (tokens + 1) // 2
     if state.kind == "chunked":
@@ -204,15 +221,16 @@ def count_pairs(state: State, tokens: int) -> int:
 
 
 def count_span(state: State, tokens: int) -> int:
-    """Positions that the last of ``tokens`` tokens attends to."""
-    if state.window is None or tokens <= state.window:
+    """Positions that the last of ``tokens`` tokens attends to; of a source whose length is fixed, all."""
+    span = state.window
+    if span is None or (tokens <= span and state.kind != "cross"):
         return tokens
-    return (tokens - 1) % state.window + 1 if state.kind == "chunked" else state.window
+    return (tokens - 1) % span + 1 if state.kind == "chunked" else span
 
 
 def matmul_elements(tensors: Iterable[Tensor]) -> int:
     """Weights that one token multiplies with: tied ones too, of the experts only those chosen."""
-    return sum(t.elements * t.used // t.of for t in tensors if t.op in ("matmul", "conv"))
+    return sum(t.elements * t.used // t.of for t in tensors if t.op in MULTIPLIED)
 
 
 def is_pooler(tensor: Tensor) -> bool:
@@ -220,33 +238,38 @@ def is_pooler(tensor: Tensor) -> bool:
     return "pooler" in tensor.name.split(".")
 
 
+def group_weights(ledger: Ledger) -> dict[str, int]:
+    """The :func:`matmul_elements` of text, by what passes: its tokens, those of its source, or the first alone."""
+    groups = {"main": 0, "encoder": 0, "cross": 0, "pooler": 0}
+    for tensor in ledger.tensors:
+        name, shape, part, op, layers, copies, used, of, _, role, stack = tensor
+        if op not in MULTIPLIED or role != "param" or stack in TOWERS or part in TOWER_PARTS:
+            continue
+        size = prod(shape) * copies * (1 if layers is None else len(layers))
+        group = "pooler" if "pooler" in name and is_pooler(tensor) else stack if stack in groups else "main"
+        groups[group] += size if used == of else size * used // of
+    return groups
+
+
 def sum_flops(ledger: Ledger, contexts: Iterable[int]) -> Flops:
     """FLOPs of one text token and at ``contexts``."""
-    text = [t for t in ledger.parameters if t.stack not in TOWERS and t.part not in TOWER_PARTS]
-    once = 2 * matmul_elements(t for t in text if is_pooler(t))
-    text = [t for t in text if not is_pooler(t)]
-    by_stack = {name: 2 * matmul_elements([t for t in text if t.stack == name]) for name in ("encoder", "cross")}
-    main = 2 * matmul_elements([t for t in text if t.stack not in by_stack])
+    main, encoder, cross, once = (2 * size for size in group_weights(ledger).values())
     states = [s for s in ledger.states if s.stack not in TOWERS]
-    recurrent = sum(s.flops_per_token * s.repeats for s in states if s.stack != "encoder")
-    has_encoder = by_stack["encoder"] > 0
+    source = next((s.window for s in states if s.kind == "cross" and s.window), None)
+    heard = [s for s in states if s.stack == "encoder"]
+    reads = [s for s in states if s.stack != "encoder"]
+    paid = [(s, s.flops_per_pos * s.repeats) for s in (heard if encoder else states) if s.flops_per_pos]
+    decoded = [(s, s.decode_flops_per_pos * s.repeats) for s in reads if s.decode_flops_per_pos]
+    recurrent = sum([s.flops_per_token * s.repeats for s in reads])
+    each = encoder + sum([s.flops_per_token * s.repeats for s in heard]) if encoder else main + recurrent
     one_way = any(s.causal and s.kind != "cross" for s in states)
     prefill: dict[str, int] = {}
     decode: dict[str, int | None] = {}
     for tokens in contexts:
-        if has_encoder:
-            length = next((s.window for s in states if s.kind == "cross" and s.window), tokens)
-            seen = [s for s in states if s.stack == "encoder"]
-            heard = sum(s.flops_per_token * s.repeats for s in seen)
-            work = length * (by_stack["encoder"] + by_stack["cross"] + heard)
-            prefill[str(tokens)] = work + sum(s.flops_per_pos * s.repeats * count_pairs(s, length) for s in seen)
-        else:
-            work = tokens * (main + by_stack["cross"] + recurrent) + once
-            prefill[str(tokens)] = work + sum(s.flops_per_pos * s.repeats * count_pairs(s, tokens) for s in states)
-        reads = [s for s in states if s.stack != "encoder"]
-        read = sum(
-            s.decode_flops_per_pos * s.repeats * (s.window if s.kind == "cross" and s.window else count_span(s, tokens))
-            for s in reads
-        )
+        length = tokens if source is None else source
+        passed = length if encoder else tokens  # what goes through the weights in prefill
+        attention = sum([flops * count_pairs(s, passed) for s, flops in paid])
+        prefill[str(tokens)] = passed * each + length * cross + (0 if encoder else once) + attention
+        read = sum([flops * count_span(s, tokens) for s, flops in decoded])
         decode[str(tokens)] = main + recurrent + read if one_way else None
-    return Flops(main + sum(by_stack.values()), prefill, decode)
+    return Flops(main + encoder + cross, prefill, decode)

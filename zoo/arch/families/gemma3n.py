@@ -54,8 +54,8 @@ def sharing_attention(c: Config, p: Place) -> Iterable[Row]:
         span = State(kind, window=window, flops_per_pos=flops, decode_flops_per_pos=flops)
         for stored, some in ((2 * kv_width, [i for i in layers if i < kept]), (0, [i for i in layers if i >= kept])):
             if some:
-                sizes = {"per_token": stored, "materialized": stored, "vectors": 2 * c.kv_heads if stored else 0}
-                yield span._replace(**sizes, layers=some, stack=p.stack)
+                vectors = 2 * c.kv_heads if stored else 0
+                yield span._replace(per_token=stored, materialized=stored, vectors=vectors, layers=some, stack=p.stack)
 
 
 def read_widths(c: Config) -> Sequence[int]:

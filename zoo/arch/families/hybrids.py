@@ -179,6 +179,8 @@ def read_mtp_kinds(c: Config) -> Sequence[str]:
     if c["mtp_layers_block_type"] is not None:
         return [OLDER_KINDS.get(word, word) for word in c.words("mtp_layers_block_type")]
     pattern = c.get("mtp_hybrid_override_pattern")
+    if pattern is None:
+        return []
     if not isinstance(pattern, str) or not set(pattern) <= PATTERN.keys():
         raise UnsupportedError(f"{c.model_type}: mtp_hybrid_override_pattern {pattern!r:.60} is no pattern")
     return [PATTERN[letter] for letter in pattern]

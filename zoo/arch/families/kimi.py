@@ -133,6 +133,12 @@ def refuse_low_rank(c: Config) -> str | None:
     return "q_lora_rank is set, which the class does not have" if c.raw.get("q_lora_rank") else None
 
 
+def require_rank(c: Config) -> str | None:
+    """No class declares ranks for this type: null has a meaning, absence has none (MissingKeyError)."""
+    _ = c["q_lora_rank"]
+    return None
+
+
 register(
     decoder(
         "kimi_linear",
@@ -193,6 +199,7 @@ register(
         *PRE_NORMS,
         final=FinalNormAndMtp((K2_ATTENTION, at("mlp", MOE_V3), *PRE_NORMS)),
         dims=DEEPSEEK,
+        supported=require_rank,
         example="moonshotai/Kimi-K2-Instruct",
         about="DeepSeek-V3 with 384 experts and half the heads, under a name of its own; it declares no defaults.",
     ),

@@ -260,7 +260,7 @@ register(
         at("self_attn", Attention(bias="attention_bias", extra=QK_NORM)),
         by_mlp(1, Moe(Router(), shared=(hy_correction, shared(bias="mlp_bias"))), bias="mlp_bias"),
         *PRE_NORMS,
-        dims=EXPERTS | SHARED_COUNT,
+        dims=EXPERTS | SHARED_COUNT | {"shared_ffn": lambda c: c.shared_experts * c.expert_ffn or c.ffn},
         example="tencent/Hy3-preview",
         about="8 of 192 experts and a shared one behind a dense first layer.",
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoo.arch.attention import Attention, CrossAttention
-from zoo.arch.config import Config, Dim, UnsupportedError
+from zoo.arch.config import Config, Dim, UnsupportedError, check_whole
 from zoo.arch.families.bert import Dense
 from zoo.arch.heads import LabelHead, LmHead
 from zoo.arch.layers import At, at, stack, when
@@ -89,12 +89,11 @@ def decoder_of(positions: RelativePositions) -> Block:
 
 
 def count_decoder_layers(c: Config) -> int:
-    """``num_decoder_layers``; null is as many as ``num_layers``, which the class asks for by that name alone."""
+    """``num_decoder_layers``; null is ``num_layers`` by that name alone: num_hidden_layers is the encoder's."""
     if (said := c.maybe("num_decoder_layers")) is not None:
         return said
-    if "num_hidden_layers" in c.raw and c.raw.get("num_layers") != c.raw["num_hidden_layers"]:
-        raise UnsupportedError(f"{c.model_type}: num_hidden_layers is there, but not num_layers for the decoder")
-    return int(c.encoder_layers)
+    own = c.raw.get("num_layers", c.spec.defaults.get("num_layers"))
+    return c.whole("num_layers") if own is None else check_whole(own, f"{c.model_type}: {c.path}num_layers")
 
 
 T5_DIMS: dict[str, Dim] = {
