@@ -124,8 +124,8 @@ def _make_pairs_hook(duplicates: list[str]) -> Callable[[list[tuple[str, Any]]],
     return build_object
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# Made once: json.dumps makes one for each call.
+_dump = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def _dump_storable(config: Mapping[str, Any]) -> str:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from tests.db.conftest import Clock
-from tests.records import LLAMA_PARAMS, NOW, make_config, make_problem, make_record
+from tests.records import LLAMA_PARAMS, make_config, make_problem, make_record
 from zoo.config_text import canonical_json, config_sha256
 from zoo.db.merge import merge_record
-from zoo.db.store import DatabaseStore, SaveCounts, split_waves
+from zoo.db.saving import SaveCounts, split_waves
+from zoo.db.store import DatabaseStore
 from zoo.sources.record import HubFacts, ModelRecord
 
 
@@ -226,7 +227,7 @@ def test_a_batch_is_saved_whole_or_not_at_all(
     def fail(*_: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("zoo.db.store._write_errors", fail)
+    monkeypatch.setattr("zoo.db.saving.Batch._write_errors", fail)
     with pytest.raises(RuntimeError, match="power"):
         store.save([make_record()])
     assert (count(engine, "model"), count(engine, "config"), count(engine, "revision")) == (0, 0, 0)
@@ -279,7 +280,7 @@ def merge_all(records: Sequence[ModelRecord]) -> Any:
     row = None
     for record in records:
         layers = record.config["num_hidden_layers"] if record.config else None
-        row = merge_record(row, record, layers, NOW).row
+        row = merge_record(row, record, layers, "2026-03-01T12:00:05Z").row
     return row
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -24,7 +25,7 @@ IDLE_KEYS = frozenset(
         *("output_router_logits", "router_aux_loss_coef", "task_specific_params", "gradient_checkpointing"),
     )
 )
-_INT64 = range(-(1 << 63), 1 << 63)
+_LIMIT = 1 << 63
 _CODE = ("arch", "metrics")
 
 
@@ -57,17 +58,33 @@ def analysis_version() -> str:
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 
-def derive_cached(config: Mapping[str, Any]) -> Derived:
-    """As :func:`derive`, and at once where a config that differs only in :data:`IDLE_KEYS` was analysed just before.
+def pack_core(config: Mapping[str, Any]) -> bytes:
+    """What of ``config`` an analysis can follow from: equal bytes, equal analysis. :func:`derive_core` takes it.
 
-    Most configs are those of fine-tunes, which differ in nothing else.
+    Nine of ten configs are those of fine-tunes, which differ from their base in :data:`IDLE_KEYS` alone.
     """
-    return _derive_text(json.dumps({key: config[key] for key in config if key not in IDLE_KEYS}, sort_keys=True))
+    core = {key: config[key] for key in sorted(config) if key not in IDLE_KEYS}
+    try:
+        return marshal.dumps(core, 2)  # version 2: equal values give equal bytes, whatever objects hold them
+    except ValueError:  # a value of no plain type: only a caller of the library has those
+        return marshal.dumps(json.loads(json.dumps(core, default=_make_plain)), 2)
 
 
-@lru_cache(maxsize=4096)
-def _derive_text(text: str) -> Derived:
-    return derive(json.loads(text))
+def _make_plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else list(value)
+
+
+def derive_core(core: bytes) -> Derived:
+    """The analysis of a config of which ``core`` is what :func:`pack_core` made."""
+    return derive(marshal.loads(core))  # noqa: S302 (zoo's own bytes)
+
+
+def derive_cached(config: Mapping[str, Any]) -> Derived:
+    """As :func:`derive`, and at once where a config with the same core was analysed just before."""
+    return _derive_cached(pack_core(config))
+
+
+_derive_cached = lru_cache(maxsize=1024)(derive_core)
 
 
 def derive(config: Mapping[str, Any]) -> Derived:
@@ -96,7 +113,7 @@ def write_rows(document: Mapping[str, Any], parts: tuple[tuple[str, int, int], .
 
 def list_columns(document: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of the table analysis for an analysis whose JSON is ``document``."""
-    columns = {metric.key: read_metric(document, metric) for metric in METRICS if metric.path is not None}
+    columns = {key: _fit_value(_walk(document, steps), metric) for key, steps, metric in _COLUMNS}
     return columns | {"reason": _cut(document.get("reason"))}
 
 
@@ -105,16 +122,22 @@ def digest_analysis(text: str, parts: Iterable[tuple[str, int, int]]) -> str:
     return hashlib.sha256(f"{text}\n{sorted(parts)}".encode()).hexdigest()
 
 
-def read_metric(document: Mapping[str, Any], metric: Metric) -> Any:
-    """The value of ``metric`` in the JSON of an analysis, as its column holds it."""
+def _walk(document: Mapping[str, Any], steps: tuple[str, ...]) -> Any:
     value: Any = document
-    for step in (metric.path or "").split("."):
+    for step in steps:
+        if not isinstance(value, dict):
+            return None
+        found = value.get(step)
         # A model that has parts at all has none of those that are not listed.
-        missing = 0 if value is not None and value is document.get("params", {}).get("by_part") else None
-        value = value.get(step, missing) if isinstance(value, Mapping) else None
+        value = 0 if found is None and step is steps[-1] and steps[:-1] == _BY_PART else found
+    return value
+
+
+def _fit_value(value: Any, metric: Metric) -> Any:
+    """``value`` as the column of ``metric`` holds it."""
     if value is None:
         return None
-    if metric.kind == "int" and value not in _INT64:
+    if metric.kind == "int" and not -_LIMIT <= value < _LIMIT:
         raise _Unstorable(f"{metric.label} ({metric.path}) does not fit 64 bits")
     if metric.kind == "float":
         return float(value)
@@ -123,3 +146,7 @@ def read_metric(document: Mapping[str, Any], metric: Metric) -> Any:
 
 def _cut(value: Any) -> Any:
     return value[:MAX_TEXT] if isinstance(value, str) else value
+
+
+_BY_PART = ("params", "by_part")
+_COLUMNS = tuple((metric.key, tuple(metric.path.split(".")), metric) for metric in METRICS if metric.path is not None)

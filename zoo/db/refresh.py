@@ -7,9 +7,9 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, bindparam, func, select, update
 
 from zoo.config_text import parse_config
+from zoo.db.checking import ParamsChecker
 from zoo.db.content import delete_unused_analyses, store_analyses
 from zoo.db.derive import analysis_version, derive_cached
-from zoo.db.store import check_rows
 from zoo.db.tables import Config, ConfigBody, Model, table_of
 
 #: Configs that are computed again in one transaction.
@@ -70,7 +70,7 @@ def _check_again(connection: Connection, config_ids: list[int]) -> None:
     wanted = ("id", "config_id", "reported_params", "reported_by_dtype")
     query = select(*(model.c[key] for key in wanted)).where(model.c.config_id.in_(config_ids))
     rows = [dict(row) for row in connection.execute(query).mappings()]
-    check_rows(connection, rows)
+    ParamsChecker(connection).check_rows(rows, {})
     if rows:
         statement = update(model).where(model.c.id == bindparam("row"))
         statement = statement.values(params_check=bindparam("verdict"), check_explanation=bindparam("why"))

@@ -5,6 +5,7 @@
     model ──► config ──► analysis ──► part
       │         └─ config_body (the JSON)    └─ analysis_body (the JSON)
       ├── revision (every commit whose config was seen)
+      ├── event (what else became of it: gated, renamed, gone, …)
     sync_error (what stood in the way of a config, and when)
 
 Texts that are large and rarely wanted stand in tables of their own, so that scans over the numbers stay quick.
@@ -187,6 +188,24 @@ class Revision(Base):
     source: Mapped[str]
     #: when it was first seen
     seen_at: Mapped[datetime]
+
+
+class Event(Base):
+    """Something that changed for a model that was known before; what is new is not told, ``first_seen`` says that.
+
+    ``before`` and ``after`` are values of ``kind``, a column of ``model``; of ``config``, they are sha256. ``sha`` is
+    the commit that the model then had.
+    """
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    model_id: Mapped[int] = mapped_column(BigId, ForeignKey("model.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    kind: Mapped[str]
+    before: Mapped[str | None]
+    after: Mapped[str | None]
+    sha: Mapped[str | None]
 
 
 class SyncError(Base):
