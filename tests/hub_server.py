@@ -11,10 +11,13 @@ import gzip
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -38,7 +41,8 @@ from tests.hub_wire import (
 class HubServer:
     """Runs in a thread between ``with`` and its end; change :attr:`repos` and the rest at any time."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """With ``certificate`` (a PEM file with its key) it speaks TLS."""
         self.repos: dict[str, Repo] = {}
         self.renames: dict[str, str] = {}  #: old id (in lower case) to new id
         self.tokens: dict[str, set[str]] = {}  #: token to the gated and private repositories that it may read
@@ -50,6 +54,9 @@ class HubServer:
         self.links_to = ""  #: host of the links to the next page; the server itself when empty
         self.retry_after = ""  #: sent with errors when not empty
         self.links_in_circle = False  #: the next page of a listing is always the page itself
+        self.chaos: Callable[[str], Fault | None] = lambda path: None  #: a fault for a path, now and then
+        self.is_dead = False  #: every connection is reset
+        self.old_cursors = True  #: whether cursors are taken at all
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._used: dict[str, int] = {}
@@ -62,6 +69,11 @@ class HubServer:
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self.url = f"https://localhost:{self._server.server_port}"
 
     def __enter__(self) -> HubServer:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -102,7 +114,7 @@ class HubServer:
                 if fault.times > 0 and fault.pattern.search(path):
                     fault.times -= 1
                     return fault
-        return None
+            return Fault(re.compile(""), "reset", 1) if self.is_dead else self.chaos(path)
 
     def charge(self, bucket: str) -> tuple[bool, dict[str, str]]:
         """Count a request: whether it is within the quota, and the headers that say what is left."""
@@ -153,6 +165,8 @@ class HubServer:
         models.sort(key=lambda model: model["_id"])
         models.sort(key=lambda model: model[sort], reverse=True)
         if cursor := wanted.get("cursor"):
+            if not self.old_cursors:
+                return make_error(400, "", "Invalid cursor")
             value, after = read_cursor(cursor[0], sort)
             models = [m for m in models if m[sort] < value or (m[sort] == value and m["_id"] > after)]
         limit = min(int(wanted.get("limit", ["1000"])[0]), 1000)
@@ -275,7 +289,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
             headers |= {"Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}
         elif reply.status != 304:
-            headers["Content-Length"] = str(len(body))
+            length = {"short": len(body) // 2, "long": len(body) + 9}.get(fault.kind if fault else "", len(body))
+            headers["Content-Length"] = str(length)
         self.send_response(reply.status)
         for name, text in headers.items():
             self.send_header(name, text)
@@ -290,4 +305,6 @@ class _Handler(BaseHTTPRequestHandler):
                     break
             self.close_connection = True
             return
-        self.wfile.write(body)
+        self.wfile.write(body[: int(headers["Content-Length"])] if fault and fault.kind == "short" else body)
+        if fault is not None and fault.kind == "long":
+            self.close_connection = True

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 EXPANDABLE = frozenset(
@@ -33,8 +34,7 @@ class Repo:
 
     @property
     def sha(self) -> str:
-        content = b"".join(name.encode() + data for name, data in sorted(self.files.items()))
-        return hashlib.sha1(self.repo_id.encode() + content).hexdigest()
+        return _hash_files(self.repo_id, tuple(sorted(self.files.items())))
 
     @property
     def hub_id(self) -> str:
@@ -57,6 +57,12 @@ class Repo:
             "lastModified": "2024-02-01T00:00:00.000Z",
         }
         return {**fields, **self.info, "_id": self.hub_id, "id": self.repo_id}
+
+
+@lru_cache(maxsize=100_000)
+def _hash_files(repo_id: str, files: tuple[tuple[str, bytes], ...]) -> str:
+    content = b"".join(name.encode() + data for name, data in files)
+    return hashlib.sha1(repo_id.encode() + content).hexdigest()
 
 
 class Request(NamedTuple):

@@ -14,6 +14,7 @@ from zoo.cli.context import Context
 if TYPE_CHECKING:
     from zoo.sources.hub_progress import CrawlProgress
     from zoo.sync import Advance, Summary
+    from zoo.sync_plan import SyncRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -57,18 +58,24 @@ def sync(
     With nothing named, the watch list. When the Hub cannot be reached, --source auto loads the bundled snapshot.
     What is interrupted goes on where it was when it is run again; what was saved is not fetched twice.
     """
-    from zoo.sources.hub_progress import CrawlProgress
     from zoo.sources.selection import build_selection
-    from zoo.sync import check_outcome
-    from zoo.sync_lock import hold_sync_lock
-    from zoo.sync_plan import SyncRequest, run_sync, suggest_names
-    from zoo.sync_store import SyncStore
+    from zoo.sync_plan import SyncRequest
 
-    context: Context = ctx.obj
     selection = build_selection(
         terms or (), author=author, search=search, top=top, everything=everything, revision=revision
     )
     request = SyncRequest(source, selection, watchlist, jobs, full, anonymous, budget, retry_failed)
+    run_request(ctx.obj, request)
+
+
+def run_request(context: Context, request: SyncRequest) -> None:
+    """One sync at a time: the lock, the progress line, the summary, and the exit code that it comes to."""
+    from zoo.sources.hub_progress import CrawlProgress
+    from zoo.sync import check_outcome
+    from zoo.sync_lock import hold_sync_lock
+    from zoo.sync_plan import run_sync, suggest_names
+    from zoo.sync_store import SyncStore
+
     store, progress = SyncStore(context.open_store()), CrawlProgress()
     with hold_sync_lock(store.engine, warn), show_progress(context, progress) as advance:
         summary = run_sync(request, store, advance=advance, progress=progress, say=warn)
