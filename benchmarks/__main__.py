@@ -12,10 +12,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from statistics import median
-from typing import Any
+
+from benchmarks.estimating import bench_estimates, load_configs
 
 LLAMA = {
     "model_type": "llama",
@@ -42,27 +42,10 @@ print(json.dumps([total, (time.perf_counter() - start) / 5]))
 """
 
 
-def load_configs() -> list[dict[str, Any]]:
-    """The configs of the bundled snapshot."""
-    lines = files("zoo.snapshot").joinpath("models.jsonl").read_text(encoding="utf-8").splitlines()[1:]
-    return [json.loads(line)["config"] for line in lines]
-
-
 def time_once(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
-
-
-def bench_analysis() -> None:
-    """Configs a second on one core, and how many of them are exact."""
-    import zoo
-
-    configs = load_configs()
-    done = [zoo.analyze(config) for config in configs]
-    exact = [c for c, a in zip(configs, done, strict=True) if a.method == "ledger"]
-    seconds = median(time_once(lambda: [zoo.analyze(config) for config in exact]) for _ in range(5))
-    print(f"analysis: {len(exact) / seconds:,.0f} configs/s on one core ({len(exact)} of {len(configs)} are exact)")
 
 
 def bench_against_building() -> None:
@@ -121,5 +104,5 @@ def zoo_command() -> str:
 
 
 if __name__ == "__main__":
-    for bench in (bench_analysis, bench_against_building, bench_process, bench_sync_and_report):
+    for bench in (bench_estimates, bench_against_building, bench_process, bench_sync_and_report):
         bench()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+import marshal
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -108,15 +109,29 @@ def find_twin(config: Mapping[str, Any], architecture: Architecture, class_name:
     raise UnsupportedError(f"{model_type}: class {class_name!r:.80} is not known")
 
 
+_LAYERS = State._fields.index("layers")
+
+
+def spell_layers(layers: Sequence[int] | None) -> object:
+    """The same for the same layers, as a range or as a list."""
+    if not layers:
+        return layers
+    return (layers[0], layers[-1]) if layers[-1] - layers[0] == len(layers) - 1 else (*layers,)
+
+
 def fingerprint_ledger(ledger: Ledger) -> str:
     """Hash of all that shapes the ledger: two configs with the same rows share it."""
-    text = [f"{ledger.architecture.model_type}\0{ledger.class_name}"]
-    spelled: dict[Any, str] = {}  # what many rows have alike is written out once: their layers, all but name and shape
-    for row in ledger.tensors:
-        name, shape, part, op, layers, *others = row
-        where = spelled.get(id(layers)) or spelled.setdefault(id(layers), str(layers))
-        rest = (part, op, *others)
-        what = spelled.get(rest) or spelled.setdefault(rest, str(rest))
-        text.append(f"\n{name}\0{shape}\0{where}\0{what}")
-    text += ["\n" + "\0".join(map(str, state)) for state in ledger.states]
-    return hashlib.blake2b("".join(text).encode(), digest_size=12).hexdigest()
+    spelled: dict[int, object] = {id(None): None}  # by identity: many rows share their layers
+
+    def spell(layers: Sequence[int] | None) -> object:
+        key = id(layers)
+        if key not in spelled:
+            spelled[key] = spell_layers(layers)
+        return spelled[key]
+
+    rows: list[object] = [ledger.architecture.model_type, ledger.class_name]
+    for name, shape, part, op, layers, copies, used, of, tied_to, role, stack in ledger.tensors:
+        rows.append((name, shape, part, op, spell(layers), copies, used, of, tied_to, role, stack))
+    rows += [(*state[:_LAYERS], spell(state.layers), *state[_LAYERS + 1 :]) for state in ledger.states]
+    # Version 2 writes equal values as equal bytes, whichever objects hold them.
+    return hashlib.blake2b(marshal.dumps(rows, 2), digest_size=12).hexdigest()
