@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ class MemoryStore:
         self.failed: list[str] = []
         self.walk: WalkState | None = None
 
-    def find_known(self, repo_ids: Iterable[str]) -> Mapping[str, KnownModel]:
+    def find_known(self, repo_ids: Mapping[str, str | None]) -> Mapping[str, KnownModel]:
         rows = {repo_id: self.rows[repo_id] for repo_id in repo_ids if repo_id in self.rows}
         return {
             repo_id: KnownModel(row.facts.hub_id, None if row.source == "snapshot" else row.sha)
@@ -57,6 +57,9 @@ class MemoryStore:
 
     def list_unseen(self, since: datetime, author: str | None = None) -> list[str]:
         return []
+
+    def has_read_hub(self) -> bool:
+        return any(row.source == "hub" for row in self.rows.values())
 
     def read_walk(self) -> WalkState | None:
         return self.walk

@@ -43,8 +43,8 @@ class SaveCounts(Protocol):
 class Store(Protocol):
     """Where records go; used from one thread only."""
 
-    def find_known(self, repo_ids: Iterable[str]) -> Mapping[str, KnownModel]:
-        """What is known of those of ``repo_ids`` that are there.
+    def find_known(self, repo_ids: Mapping[str, str | None]) -> Mapping[str, KnownModel]:
+        """What is known of those of ``repo_ids`` that are there, by name or by the Hub's own ``_id`` (the values).
 
         A commit is known when its whole config is stored: the snapshot has a part of the keys only.
         """
@@ -151,7 +151,7 @@ def recognise_known(batch: Sequence[ModelRecord], store: Store) -> list[ModelRec
     """
     missing = [each.repo_id for each in batch if each.problem and each.problem.kind == "missing"]
     asked = missing + [each.renamed_from for each in batch if each.renamed_from]
-    known = store.find_known(asked) if asked else {}
+    known = store.find_known(dict.fromkeys(asked)) if asked else {}
     seen: list[ModelRecord] = []
     for record in batch:
         if record.problem and record.problem.kind == "missing" and record.repo_id in known:

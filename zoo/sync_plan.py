@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -20,8 +20,9 @@ from zoo.sync import Advance, Store, Summary, sync, take_findings
 from zoo.watchlist import load_watchlist
 
 if TYPE_CHECKING:
-    from zoo.sources.hub import Crawl
+    from zoo.sources.hub import Crawl, Known
     from zoo.sources.hub_settings import HubSettings
+    from zoo.sources.known import KnownModel
 
 NAMED_SOURCES = ("auto", "hub", "cache", "snapshot")
 
@@ -54,6 +55,10 @@ class HubStore(Store, Protocol):
         """Models of the Hub (of ``author``) that no sync has seen ``since``."""
         ...
 
+    def has_read_hub(self) -> bool:
+        """Whether any model came from the Hub."""
+        ...
+
     def read_walk(self) -> WalkState | None:
         """How far the last walk over all models has come."""
         ...
@@ -72,10 +77,11 @@ def run_sync(
     """Bring what ``request`` names into ``store``.
 
     ``auto`` reads the Hub; when that cannot be reached or refuses, it says so, loads the bundled snapshot in its
-    place, and is content. What the Hub has brought once, no snapshot overwrites.
+    place, and is content. What the Hub has brought once, no snapshot overwrites; nor does one stand in for the rest of
+    a walk over all models that has begun.
 
     Raises:
-        HubError: ``source`` is ``hub`` and the Hub cannot be reached or refuses.
+        HubError: the Hub cannot be reached or refuses, and ``source`` is ``hub`` or nothing can stand in for it.
         UsageError: an option that the source has no answer to; ``retry_failed`` with anything else named.
         BadInput: a path or a watch list that cannot be read.
     """
@@ -86,7 +92,7 @@ def run_sync(
         try:
             return _sync_hub(request, store, advance, progress or CrawlProgress())
         except HubError as error:
-            if request.source == "hub":
+            if request.source == "hub" or (request.selection.everything and store.has_read_hub()):
                 raise
             return _sync_instead(request, store, advance, say, str(error))
     if options := request.selection.need_hub():
@@ -125,10 +131,10 @@ def _sync_hub(request: SyncRequest, store: HubStore, advance: Advance, progress:
         return summary
     settings = read_settings(anonymous=request.anonymous, jobs=request.jobs, budget=request.budget)
     crawl = Crawl(store.find_known, wants_ticks=True, progress=progress)
-    if request.full or request.retry_failed:
-        crawl.known = lambda repo_ids: {}
     if selection.everything:
         crawl.walk = _begin_walk(request, store, settings, crawl)
+    if request.full:
+        crawl.known = _forget_before(store, crawl.walk)
     expect_total(selection, progress)
     is_anew = crawl.walk is None or crawl.walk.state.next is None
     start = _Start()
@@ -160,6 +166,20 @@ class _Start:
         return note
 
 
+def _forget_before(store: HubStore, walk: Walk | None) -> Known:
+    """What ``--full`` knows: only what the walk that it goes on with has fetched again already."""
+    if walk is None:
+        return lambda repo_ids: {}
+    # The database keeps whole seconds: what was fetched just before that need not be fetched again, either.
+    began = walk.state.began.replace(microsecond=0)
+
+    def find_known(repo_ids: Mapping[str, str | None]) -> Mapping[str, KnownModel]:
+        known = store.find_known(repo_ids)
+        return {name: each for name, each in known.items() if each.synced_at and each.synced_at >= began}
+
+    return find_known
+
+
 def choose_models(request: SyncRequest, store: HubStore) -> Selection:
     return Selection(ids=tuple(store.list_failed())) if request.retry_failed else add_watchlist(request)
 
@@ -178,7 +198,7 @@ def _begin_walk(request: SyncRequest, store: HubStore, settings: HubSettings, cr
 
     last, endpoint = store.read_walk(), settings.shown_endpoint
     state = begin_walk(last, endpoint, full=request.full)
-    if state.next:
+    if state.listed:
         begun = state.began.astimezone().strftime("%Y-%m-%d %H:%M")
         crawl.findings.notes.append(f"went on after the {state.listed:,} models of the sync that began {begun}")
         crawl.progress.before = state.listed
@@ -187,6 +207,8 @@ def _begin_walk(request: SyncRequest, store: HubStore, settings: HubSettings, cr
         crawl.progress.total = last.listed
     elif endpoint == "https://huggingface.co":
         crawl.progress.total = HUB_MODELS
+    if state is not last:
+        store.keep_walk(state)
     return Walk(state, store.keep_walk)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -38,14 +38,20 @@ class SyncStore:
     def save(self, records: Sequence[ModelRecord]) -> SaveCounts:
         return self.store.save(records)
 
-    def find_known(self, repo_ids: Iterable[str]) -> Mapping[str, KnownModel]:
-        """What is known of those of ``repo_ids`` that are there; letter case does not count."""
+    def find_known(self, repo_ids: Mapping[str, str | None]) -> Mapping[str, KnownModel]:
+        """What is known of those of ``repo_ids`` that are there, by name or by the Hub's own ``_id`` (the values).
+
+        Letter case does not count.
+        """
         wanted = {repo_id.lower(): repo_id for repo_id in repo_ids}
-        columns = (Model.repo_key, Model.hub_id, Model.sha, Model.config_source, Model.last_modified)
-        query = select(*columns, Model.problem_kind, Model.problem_message)
+        columns = (Model.repo_key, Model.repo_id, Model.hub_id, Model.sha, Model.config_source, Model.last_modified)
+        query = select(*columns, Model.synced_at, Model.problem_kind, Model.problem_message)
         with self.engine.connect() as connection:
-            rows = select_in(connection, query, Model.repo_key, wanted)
-        return {wanted[row.repo_key]: _read_known(row) for row in rows}
+            known = {wanted[row.repo_key]: row for row in select_in(connection, query, Model.repo_key, wanted)}
+            by_hub_id = {hub_id: name for name, hub_id in repo_ids.items() if hub_id and name not in known}
+            moved = {by_hub_id[row.hub_id]: row for row in select_in(connection, query, Model.hub_id, by_hub_id)}
+        found = {name: _read_known(row) for name, row in known.items()}
+        return found | {name: _read_known(row)._replace(repo_id=row.repo_id) for name, row in moved.items()}
 
     def list_failed(self) -> list[str]:
         """Ids of the models that the network or the Hub failed for when they were last asked for."""
@@ -76,9 +82,11 @@ class SyncStore:
         with self.engine.connect() as connection:
             yield from [row[0] for row in connection.execute(query.order_by(Model.id))]
 
-    def count_models(self) -> int:
+    def has_read_hub(self) -> bool:
+        """Whether any model came from the Hub."""
+        query = select(Model.id).where(Model.source == "hub").limit(1)
         with self.engine.connect() as connection:
-            return connection.scalar(select(func.count()).select_from(table_of(Model))) or 0
+            return connection.scalar(query) is not None
 
     def read_walk(self) -> WalkState | None:
         """How far the last walk over all models of the Hub has come."""
@@ -102,4 +110,4 @@ def _read_known(row: Any) -> KnownModel:
     if row.problem_kind is not None:
         problem = Problem(cast(ProblemKind, row.problem_kind), row.problem_message or "")
     sha = row.sha if row.config_source in _WHOLE else None
-    return KnownModel(row.hub_id, sha, problem, row.last_modified)
+    return KnownModel(row.hub_id, sha, problem, row.last_modified, row.synced_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +47,7 @@ def crawl(
 ) -> list[ModelRecord]:
     """The records of a crawl, sorted by id."""
 
-    def find_known(repo_ids: Sequence[str]) -> dict[str, KnownModel]:
+    def find_known(repo_ids: Mapping[str, str | None]) -> dict[str, KnownModel]:
         return {repo_id: KnownModel(sha=sha) for repo_id, sha in (known or {}).items() if repo_id in repo_ids}
 
     selection = build_selection(terms, **options)

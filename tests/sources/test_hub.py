@@ -252,8 +252,9 @@ class TestRecords:
 
     def test_a_model_that_the_token_may_not_read_is_private(self, hub: HubServer) -> None:
         hub.add("org/a", LLAMA)
-        hub.break_next("resolve-cache", "status", value=403)
+        hub.break_next("resolve", "status", times=2, value=403)
         assert kind_of(crawl_one(hub, "org/a")) == "private"
+        assert hub.count("resolve") == 2
 
     def test_a_disabled_model_is_disabled(self, hub: HubServer) -> None:
         repo = hub.add("org/a", LLAMA, disabled=True)

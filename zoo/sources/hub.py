@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zoo.errors import HubError
 from zoo.sources.hub_answers import GATED_ANONYMOUS, JsonReader, ListedModel, name_problem
@@ -24,8 +24,8 @@ from zoo.sources.record import ModelRecord, Problem
 from zoo.sources.selection import Findings, Selection
 from zoo.sources.walk import Walk
 
-#: What is known of those of some ids that are known at all.
-Known = Callable[[Sequence[str]], Mapping[str, KnownModel]]
+#: What is known of repositories, by id, that are known at all; given with each id is the Hub's own ``_id``, if said.
+Known = Callable[[Mapping[str, str | None]], Mapping[str, KnownModel]]
 
 _PROBE_TRIES = 3
 _PROBE_PAUSE = 0.3  #: seconds between them
@@ -77,7 +77,8 @@ class _Reading:
         self.failure: HubError | None = None
 
     def take(self, events: Sequence[Event]) -> Iterator[ModelRecord]:
-        known = self._crawl.known([event.repo_id for event in events if isinstance(event, ListedModel)])
+        listed = {event.repo_id: event.facts.hub_id for event in events if isinstance(event, ListedModel)}
+        known = self._crawl.known(listed) if listed else {}
         for event in events:
             if isinstance(event, ListingEnded):
                 self.listing, self.failure = False, event.failure
@@ -98,6 +99,8 @@ class _Reading:
     def _settle(self, listed: ListedModel, known: KnownModel | None) -> ModelRecord | None:
         if listed.page is not None and self._crawl.walk is not None:
             self._crawl.walk.note_listed(listed.page, listed.repo_id)
+        if known is not None and known.repo_id is not None and listed.renamed_from is None:
+            listed = replace(listed, renamed_from=known.repo_id)
         record = settle_listed(listed, known, has_token=self._has_token, recalls_gated=self._recalls_gated)
         if record is None:
             self.waiting += 1

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from zoo.config_text import parse_config
 from zoo.errors import BadInput, HubError
 from zoo.sources.facts import describe_configless, list_files, read_facts
-from zoo.sources.hub_client import Answer
+from zoo.sources.hub_client import Answer, looks_like_html
 from zoo.sources.hub_settings import HubSettings
 from zoo.sources.names import SHA, is_listed_id
 from zoo.sources.record import HubFacts, Problem
@@ -152,28 +152,31 @@ class ConfigReader:
 
     What cannot be used is asked for again, unless it is known to be whole: its ETag is the hash of its content, as the
     Hub's are, or it comes the same twice. ``error`` then says what is wrong with it, ``verified`` that it is whole.
+    Where ETags are known to be hashes (``trusts_etags``), what has another hash is asked for again as well.
     """
 
     config: dict[str, Any] | None = None
     error: str | None = None
     verified = False
 
-    def __init__(self, repo_id: str) -> None:
-        self._repo_id = repo_id
+    def __init__(self, repo_id: str, *, trusts_etags: bool = False) -> None:
+        self._repo_id, self._trusts_etags = repo_id, trusts_etags
         self._last: bytes | None = None
 
     def __call__(self, answer: Answer) -> str | None:
         if answer.commit is None and looks_like_html(answer):
             # What a repository really holds comes with its commit.
             return "an HTML page came instead of config.json (a proxy or a login page?)"
+        wrong: str | None = None
         try:
             self.config = parse_config(answer.body, source=self._repo_id)
         except BadInput as error:
-            self.verified = is_whole(answer)
-            if not self.verified and answer.body != self._last:
-                self._last = answer.body
-                return f"what came is damaged: it {error.reason}"
-            self.error = f"config.json {error.reason}"
+            wrong = error.reason
+        self.verified = is_whole(answer)
+        if (wrong or self._trusts_etags) and not self.verified and answer.body != self._last:
+            self._last = answer.body
+            return f"what came is damaged: it {wrong or 'is not what its ETag says'}"
+        self.error = wrong and f"config.json {wrong}"
         return None
 
 
@@ -183,8 +186,3 @@ def is_whole(answer: Answer) -> bool:
     body = answer.body
     blob = hashlib.sha1(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
     return tag == blob or tag == hashlib.sha256(body).hexdigest()
-
-
-def looks_like_html(answer: Answer) -> bool:
-    kind = answer.headers.get("content-type", "")
-    return kind.startswith("text/html") or answer.body[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")

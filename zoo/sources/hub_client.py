@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from zoo.sources.hub_health import Health, HubDown
+from zoo.sources.hub_health import Health, HubDown, Trouble
 from zoo.sources.hub_pacer import Pacer, classify_url, read_retry_after
 from zoo.sources.hub_settings import HubSettings, describe_error, load_hub_utils, make_client, read_origin
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Answer", "Check", "HubClient", "HubDown", "TransferFailed"]
+__all__ = ["Answer", "Check", "HubClient", "HubDown", "TransferFailed", "looks_like_html"]
 
 _RETRY_STATUS = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -127,20 +127,25 @@ class HubClient:
                 await self.health.end_turn()
 
     async def _try_once(self, url: str, limit: int, check: Check) -> tuple[str | None, Answer | None]:
-        answer: Answer | None = None
         try:
             answer = await self._follow(url, limit)
-        except (TimeoutError, self._httpx.TimeoutException):
-            reason: str | None = "no answer in time"
-        except (self._httpx.HTTPError, self._httpx.InvalidURL, OSError) as error:
-            reason = describe_error(error)
-        else:
-            reason = _judge(answer, check)
-        if reason is None or (answer is not None and answer.status == 429):
+        except (TimeoutError, self._httpx.HTTPError, self._httpx.InvalidURL, OSError) as error:
+            trouble = self._describe_trouble(error)
+            self.health.note_bad(trouble)
+            return trouble.reason, None
+        reason = _judge(answer, check)
+        if reason is None or answer.status == 429:
             self.health.note_good()
         else:
-            self.health.note_bad(reason, answered=answer is not None)
+            self.health.note_bad(Trouble(reason, answered=True))
         return reason, answer
+
+    def _describe_trouble(self, error: BaseException) -> Trouble:
+        httpx = self._httpx
+        unreached = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+        if isinstance(error, TimeoutError | httpx.TimeoutException):
+            return Trouble("no answer in time", reached=not unreached)
+        return Trouble(describe_error(error), reached=not unreached)
 
     async def _follow(self, url: str, limit: int) -> Answer:
         commit: str | None = None
@@ -184,10 +189,7 @@ class HubClient:
             async with asyncio.timeout(patience), self._client.stream("GET", url, headers=headers) as response:
                 self.health.note_sign()
                 wanted = limit if response.status_code == 200 else _ERROR_BYTES
-                declared = response.headers.get("content-length", "")
-                if declared.isdecimal() and (len(declared) > 18 or int(declared) > wanted):
-                    return Answer(response.status_code, response.headers, b"", too_large=True)
-                body = bytearray()
+                body = bytearray()  # what Content-Length says is not believed: it may be wrong
                 async for chunk in response.aiter_bytes():
                     self.health.note_sign()
                     body += chunk
@@ -196,17 +198,25 @@ class HubClient:
                 following = response.links.get("next", {}).get("url")
                 return Answer(response.status_code, response.headers, bytes(body), next_url=following)
 
-    async def _ask_for_life(self) -> str | None:
+    async def _ask_for_life(self) -> Trouble | None:
         """Why the Hub is not there; None when it answers. Past slots and limits: all else waits for this."""
         try:
             async with asyncio.timeout(self.settings.probe_timeout):
                 answer = await self._read(f"{self.settings.endpoint}/api/models?limit=1", _BIG, {})
-        except (TimeoutError, self._httpx.TimeoutException):
-            return "no answer in time"
-        except (self._httpx.HTTPError, OSError) as error:
-            return describe_error(error)
-        self.sent["api"] += 1
-        return f"the Hub answers {answer.status}" if answer.status in _RETRY_STATUS else None
+        except (TimeoutError, self._httpx.HTTPError, OSError) as error:
+            return self._describe_trouble(error)
+        finally:
+            self.sent["api"] += 1
+        if answer.status in _RETRY_STATUS:
+            return Trouble(f"the Hub answers {answer.status}", answered=True)
+        if answer.status == 200 and looks_like_html(answer):
+            return Trouble("an HTML page came instead of JSON (a proxy or a login page?)", answered=True)
+        return None
+
+
+def looks_like_html(answer: Answer) -> bool:
+    kind = answer.headers.get("content-type", "")
+    return kind.startswith("text/html") or answer.body[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _judge(answer: Answer, check: Check) -> str | None:

@@ -291,7 +291,7 @@ class Crawler:
         try:
             await self._walk_pages(pages)
             return
-        except ListingRefused:
+        except (ListingRefused, TransferFailed):
             if not self._start or self._progress.listed:
                 raise
         self._findings.notes.append("the Hub does not know the page at which the last sync stopped: begun anew")
@@ -327,9 +327,9 @@ class Crawler:
 
     async def _read_pages(self, url: str | None) -> AsyncGenerator[tuple[list[Any], str | None], None]:
         """Pages of a listing, each with the address of the next."""
-        seen: set[str | None] = set()
+        seen: set[int] = set()  # of thousands of addresses: their hashes will do
         while url is not None:
-            seen.add(url)
+            seen.add(hash(url))
             reader = JsonReader()
             answer = await self._client.get(url, limit=_PAGE_BYTES, check=reader, attempts=self._settings.page_attempts)
             if answer.status != 200:
@@ -338,7 +338,7 @@ class Crawler:
             if answer.too_large or not isinstance(reader.value, list):
                 raise ListingRefused("the Hub's listing is no list of models")
             url = find_next_page(answer, self._settings)
-            if url in seen:
+            if hash(url) in seen:
                 raise HubError("the Hub's listing goes in a circle: its next page is one that came before")
             yield reader.value, url
 

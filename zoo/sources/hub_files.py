@@ -22,6 +22,7 @@ class ConfigFetcher:
         self._client, self._revision = client, revision
         self._settings = client.settings
         self._has_token = bool(client.settings.token)
+        self._trusts_etags = False  #: one was the hash of its config, so all are
         self._short_way: bool | None = None  #: whether it works here; None: not tried yet
         self._told: asyncio.Event | None = None  #: set when that is known
 
@@ -37,13 +38,14 @@ class ConfigFetcher:
             HubDown: the Hub as a whole does not answer.
             HubError: it refuses the token.
         """
-        reader = ConfigReader(listed.repo_id)
+        reader = ConfigReader(listed.repo_id, trusts_etags=self._trusts_etags)
         commit = listed.sha
         try:
             answer, commit = await self._get(listed, reader)
             problem = self._name_problem(answer, reader, listed)
         except TransferFailed as error:
             problem = Problem("failed", str(error))
+        self._trusts_etags |= reader.verified
         if problem is not None and (reader.error is None or reader.verified):
             problem = mark_commit(problem, listed.sha)
         config = reader.config if problem is None else None
@@ -82,15 +84,23 @@ class ConfigFetcher:
         return answer, listed.sha
 
     async def _get_short(self, listed: ListedModel, reader: ConfigReader) -> Answer | None:
-        """By /api/resolve-cache; None where that says nothing of the file, or is known to be missing."""
+        """By /api/resolve-cache; None where that is not to be believed, or is known to be missing."""
         await self._await_scout()
         if self._short_way is False:
             return None
         short = f"{self._settings.endpoint}/api/resolve-cache/models/{listed.repo_id}/{listed.sha}/config.json"
-        answer = await self._client.get(short, limit=MAX_BYTES, check=reader)
-        if answer.status == 200 or "x-error-code" in answer.headers:
+        try:
+            answer = await self._client.get(short, limit=MAX_BYTES, check=reader)
+        except TransferFailed:
+            if self._short_way:
+                raise
+            return None  # it has never worked yet
+        code = answer.headers.get("x-error-code")
+        if answer.status == 200 or code in {"RevisionNotFound", "GatedRepo"}:
             self._tell(True)
-        return answer if answer.status in {200, 401, 403} or "x-error-code" in answer.headers else None
+            return answer
+        # The file is there, the listing says: whoever refuses it may not know this way to it.
+        return answer if code == "EntryNotFound" and not listed.lists_config else None
 
     def _tell(self, works: bool) -> None:
         self._short_way = works

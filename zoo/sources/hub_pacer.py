@@ -80,7 +80,10 @@ class Pacer:
             self._find(kind).in_flight -= 1
         if status is None:
             return
-        limits = load_hub_utils().parse_ratelimit_headers(headers)
+        try:
+            limits = load_hub_utils().parse_ratelimit_headers(headers)
+        except ValueError:  # a number of thousands of digits
+            limits = None
         if limits is None:
             self._names.setdefault(kind, "")
         else:

@@ -24,9 +24,9 @@ class HubSettings:
     jobs: int = 32  #: requests in flight
     budget: float = 0.8  #: share of a rate window that is used; the rest is left to the person's other programs
     connect_timeout: float = 5.0
-    read_timeout: float = 15.0  #: longest silence within an answer
-    request_timeout: float = 60.0  #: one attempt in all, however slowly it drips; thrice for pages of the listing
-    give_up_after: float = 120.0  #: spent on the attempts of one request: no further one is begun
+    read_timeout: float = 10.0  #: longest silence within an answer
+    request_timeout: float = 30.0  #: one attempt in all, however slowly it drips; thrice for pages of the listing
+    give_up_after: float = 40.0  #: spent on the attempts of one request: no further one is begun
     attempts: int = 5
     page_attempts: int = 8  #: of a page of the listing, on which all its models hang
     backoff: float = 0.5  #: pause before the second attempt; doubles up to ``max_backoff``, with jitter
@@ -35,7 +35,7 @@ class HubSettings:
     max_wait: float = 900.0  #: longest pause for a rate limit: the Hub's window is 300 s
     probe_timeout: float = 5.0  #: the whole decision, start of the program included, stays under 10
     silence: float = 6.0  #: nothing at all heard in the middle of a run: is the Hub still there?
-    outage: float = 8.0  #: it is given up when it stays away so long; twice that when it answers, but with errors
+    outage: float = 30.0  #: it is given up when it stays away so long; twice that when it answers, but with errors
 
     @property
     def shown_endpoint(self) -> str:
@@ -99,15 +99,16 @@ def make_client(settings: HubSettings, kind: str = "Client", **options: Any) -> 
     Raises:
         HubError: a proxy or a file of certificates that the environment names cannot be used.
     """
+    httpx = load_hub_utils().httpx
     try:
-        return getattr(load_hub_utils().httpx, kind)(
+        return getattr(httpx, kind)(
             timeout=make_timeout(settings), follow_redirects=False, headers=make_headers(), **options
         )
     except ImportError:
         raise HubError("a SOCKS proxy needs one more package: pip install socksio") from None
     except (ssl.SSLError, OSError):
         raise HubError("SSL_CERT_FILE or SSL_CERT_DIR names no certificates") from None
-    except Exception:  # its text may hold the proxy's password
+    except (ValueError, httpx.InvalidURL):  # its text may hold the proxy's password
         raise HubError("one of HTTPS_PROXY, HTTP_PROXY and ALL_PROXY is no address of a proxy") from None
 
 

@@ -19,6 +19,8 @@ class KnownModel(NamedTuple):
     sha: str | None = None
     problem: Problem | None = None
     last_modified: datetime | None = None
+    synced_at: datetime | None = None  #: when a sync last saw it
+    repo_id: str | None = None  #: the name that it stands under, where that is another than was asked for
 
 
 def mark_commit(problem: Problem, sha: str | None) -> Problem:

@@ -50,7 +50,7 @@ def read_walk(text: str | None) -> WalkState | None:
 
 def begin_walk(last: WalkState | None, endpoint: str, *, full: bool) -> WalkState:
     """Where to start: at the page where ``last`` stopped when it was the same walk and has not ended, else anew."""
-    if last and last.next and last.ended is None and (last.endpoint, last.full) == (endpoint, full):
+    if last and last.ended is None and (last.endpoint, last.full) == (endpoint, full):
         return last
     return WalkState(endpoint, datetime.now(UTC), full)
 
