@@ -48,6 +48,14 @@ def _parse(text: str, units: Mapping[str, int], wanted: str) -> int:
     return int(value)
 
 
+def format_context(tokens: int) -> str:
+    """Tokens as :func:`parse_context` reads them: "32k" for 32,768, "1M" for 1,048,576; else all digits ("32,000")."""
+    for step, unit in ((1 << 20, "M"), (1 << 10, "k")):
+        if tokens and tokens % step == 0:
+            return f"{tokens // step:,}{unit}"
+    return f"{tokens:,}"
+
+
 def format_bytes(size: int | None) -> str:
     """Bytes in binary units to three or four digits ("15.0 GiB", "132 KiB", "576 B"); a dash for None."""
     if size is None:

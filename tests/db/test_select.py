@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from tests.records import LLAMA_PARAMS, make_config, make_problem, make_record
-from zoo.db.rows import find_revision
 from zoo.db.select import Candidate, Selection, rank_candidate, select_models, split_terms
 from zoo.db.store import DatabaseStore
 from zoo.errors import NoMatch
@@ -194,18 +193,6 @@ def test_the_ranking_does_not_depend_on_the_order(candidates: list[Candidate], r
     shuffled = list(candidates)
     random.shuffle(shuffled)
     assert sorted(shuffled, key=rank_candidate) == sorted(candidates, key=rank_candidate)
-
-
-def test_an_older_revision_is_found_by_the_beginning_of_its_commit(store: DatabaseStore, engine: Engine) -> None:
-    store.save([make_model("a/b", 2), make_record("a/b", config=make_config(num_hidden_layers=3), sha="b0" * 20)])
-    old = find_revision(engine, "A/B", "aaaa")
-    assert (old.repo_id, old.sha, old.config["num_hidden_layers"], old.seen_at) == (
-        *("a/b", "a" * 40, 2, "2026-03-01T12:00:05Z"),
-    )
-    assert old.analysis["params"]["total"] == LLAMA_PARAMS
-    assert find_revision(engine, "a/b", "B0B").config["num_hidden_layers"] == 3
-    with pytest.raises(NoMatch, match=r"no revision matches .a/b@ccc.\. Did you mean b0b0b0b0b0b0, aaaaaaaaaaaa"):
-        find_revision(engine, "a/b", "ccc")
 
 
 def test_of_the_snapshot_llama_and_mistral_give_models_that_people_know(snapshot: Engine) -> None:

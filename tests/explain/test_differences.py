@@ -39,7 +39,7 @@ def words(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
         ({"head_dim": 32}, ["cache per token 512 B → 1.0 KiB", "head width 16 → 32"]),
         ({"vocab_size": 228}, ["vocabulary 100 → 228: +16.4 k parameters in embedding and head"]),
         ({"tie_word_embeddings": True}, ["ties the head to the embedding"]),
-        ({"max_position_embeddings": 1024}, ["context 512 → 1,024 tokens (× 2)"]),
+        ({"max_position_embeddings": 1024}, ["context 512 → 1k tokens (× 2)"]),
         ({"rope_theta": 1e6}, ["rotary base θ 10,000 → 1,000,000"]),
         ({"hidden_act": "gelu"}, ["activation: silu → gelu"]),
         ({"attention_bias": True}, ["adds biases in attention"]),

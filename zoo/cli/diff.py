@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from zoo.explain.differences import Difference
 
-_HELP = "A repo id, a piece of a name, or a config file; MODEL@REVISION takes an older commit of the database."
+_HELP = (
+    "A repo id, a piece of a name, or a config file. MODEL@REVISION takes another config of the database: a commit "
+    "(its first four digits or more), previous, current, or a date for what was current at its end (zoo history)."
+)
 Side = Annotated[str, typer.Argument(metavar="MODEL[@REVISION]", help=_HELP)]
 
 
@@ -45,10 +48,12 @@ def find_config(ctx: typer.Context, term: str) -> tuple[str, Mapping[str, Any]]:
     if not at or find_path(term):
         found = resolve_model(ctx, term)
         return found.repo_id, found.config
-    from zoo.db.rows import find_revision
+    from zoo.cli.history import find_model
+    from zoo.db.revisions import find_revision
 
-    row = find_revision(ctx.obj.open_engine(), resolve_model(ctx, name).repo_id, revision)
-    return f"{row.repo_id}@{row.sha[:12]}", row.config
+    engine = ctx.obj.open_engine()
+    row, config = find_revision(engine, find_model(ctx, engine, name), revision)
+    return f"{row.repo_id}@{row.name}", config
 
 
 def print_difference(console: Console, difference: Difference) -> None:

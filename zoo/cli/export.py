@@ -38,7 +38,7 @@ def export(
     top: Annotated[int | None, typer.Option("--top", min=1, help="Models that each term of --models keeps.")] = None,
     all_models: Annotated[bool, typer.Option("--all", help="Every match of --models, twins too.")] = False,
 ) -> None:
-    """Write views (models, config_values, parts, revisions, sync_errors, metrics) to files.
+    """Write views (models, config_values, parts, revisions, events, sync_errors, metrics) to files.
 
     One view as CSV or JSON lines goes to stdout unless --out names a file.
     """

@@ -32,7 +32,7 @@ def run_sql(
     """Ask the database in SQL; nothing can be changed.
 
     The view `models` has one row for each model; `zoo sql "select key, unit, meaning from metrics"` lists its columns.
-    There are also config_values, parts, revisions and sync_errors.
+    There are also config_values, parts, revisions, events and sync_errors.
     """
     from zoo.db.readonly import run_query
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from zoo.db.bulk import insert_rows, select_rows, update_rows
+from zoo.db.merge import Row
 from zoo.db.models import Pair
 from zoo.db.tables import Config, Event, Model
 
@@ -15,6 +16,10 @@ from zoo.db.tables import Config, Event, Model
 TOLD_FACTS = ("gated", "private", "disabled", "license", "base_model", "pipeline_tag", "reported_params")
 #: What else is told of, whoever said it.
 TOLD_STATES = ("repo_id", "gone_at", "config_id", "problem_kind")
+#: Problems that say nothing lasting of a model, or are told as an event of their own.
+_PASSING = ("failed", "gone")
+#: Kinds of events that are called otherwise than the column that they are about.
+_NAMES = {"repo_id": "renamed", "problem_kind": "problem"}
 
 
 class Change(NamedTuple):
@@ -27,19 +32,39 @@ class Change(NamedTuple):
     sha: str | None
 
 
-def list_events(pairs: Sequence[Pair]) -> list[Change]:
-    """What changed for the rows that were there before."""
-    return [change for pair in pairs if pair[0] is not None for change in _compare(*pair)]
+def list_events(pairs: Sequence[Pair], joined: Mapping[int, str]) -> list[Change]:
+    """What changed for the rows that were there before.
+
+    ``joined``: ids of rows that took the place of another, with the name that the other had.
+    """
+    renamed = [
+        Change(row["id"], "repo_id", joined[row["id"]], row["repo_id"], row["sha"])
+        for old, row in pairs
+        if old is not None and row["id"] in joined
+    ]
+    return renamed + [change for old, row in pairs if old is not None for change in _compare(old, row)]
 
 
-def _compare(old: Any, row: Any) -> Iterator[Change]:
+def _compare(old: Mapping[str, Any], row: Row) -> Iterator[Change]:
     said = old["source"] == "hub" == row["source"]
     for kind in (*TOLD_STATES, *(TOLD_FACTS if said else ())):
+        if old[kind] == row[kind]:
+            continue
         before, after = old[kind], row[kind]
         if kind in ("private", "disabled"):
             before, after = bool(before), bool(after)
-        if before != after and not (kind == "gone_at" and before and after):
+        elif kind == "problem_kind":
+            before = None if before in _PASSING else before
+            after = before if after in _PASSING else after
+        elif kind == "config_id" and not _is_same_origin(old["config_source"], row["config_source"]):
+            continue
+        if before != after:
             yield Change(row["id"], kind, before, after, row["sha"])
+
+
+def _is_same_origin(before: str | None, after: str | None) -> bool:
+    """Whether two configs may be two states of one file: not where one is a copy of unknown age, or of some keys."""
+    return before is None or before == after or {before, after} <= {"hub", "cache"}
 
 
 def write_events(connection: Connection, changes: Sequence[Change], now: str) -> None:
@@ -56,7 +81,7 @@ def _spell(change: Change, hashes: dict[int, str]) -> tuple[str, str | None, str
     if change.kind == "gone_at":
         return ("returned", change.before, None) if change.before else ("gone", None, change.after)
     before, after = (None if value is None or value is False else str(value) for value in change[2:4])
-    return change.kind, before, after
+    return _NAMES.get(change.kind, change.kind), before, after
 
 
 def write_gone(connection: Connection, repo_keys: Sequence[str], now: str) -> int:

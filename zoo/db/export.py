@@ -33,7 +33,7 @@ Batch = Sequence[Sequence[Any]]
 def read_view(connection: Connection, view: str, repo_ids: Collection[str] | None = None) -> Iterator[Batch]:
     """Rows of ``view`` in batches, the same order every time; only those of ``repo_ids`` where given."""
     source = table(view, *(column(name, _column_type(view, name)) for name in VIEW_COLUMNS[view]))
-    order = [source.c[name] for name in VIEW_COLUMNS[view] if name in ("repo_id", "part", "key", "seen_at")]
+    order = [source.c[name] for name in VIEW_COLUMNS[view] if name in ("repo_id", "part", "key", "seen_at", "at")]
     query = select(source).order_by(*order).execution_options(yield_per=BATCH)
     index = VIEW_COLUMNS[view].index("repo_id") if "repo_id" in VIEW_COLUMNS[view] else None
     for batch in connection.execute(query).partitions():

@@ -90,6 +90,23 @@ def upgrade_schema(engine: Engine, *, to: str = "head") -> None:
         writer.dispose()
 
 
+def downgrade_schema(engine: Engine, *, to: str) -> None:
+    """Bring the schema of ``engine`` (a writing one) back to the earlier revision ``to``, for an older zoo.
+
+    What only later revisions hold is lost. The older zoo writes its own views when it opens the database.
+    """
+    from alembic import command
+
+    writer = make_engine(engine.url, write=True, foreign_keys=False)
+    try:
+        with writer.begin() as connection:
+            read_state(connection)
+            drop_views(connection)
+            command.downgrade(_configure(connection), to)
+    finally:
+        writer.dispose()
+
+
 def _check_foreign_keys(connection: Connection) -> None:
     if connection.dialect.name != "sqlite":
         return

@@ -32,7 +32,7 @@ class ExistingRows:
         found = [dict(zip(COLUMNS, row, strict=True)) for row in rows.values()]
         self._by_key = {row["repo_key"]: row for row in found}
         self._by_hub_id = {row["hub_id"]: row for row in found if row["hub_id"]}
-        self._left: list[tuple[int, int]] = []
+        self._left: list[tuple[Mapping[str, Any], int]] = []
 
     def find(self, record: ModelRecord) -> Mapping[str, Any] | None:
         """The row of ``record``, also when it stands there under an earlier name."""
@@ -43,13 +43,17 @@ class ExistingRows:
             clean_value(record.facts.hub_id or "")
         )
         if row is not None and earlier is not None and earlier["id"] != row["id"]:
-            self._left.append((earlier["id"], row["id"]))
+            self._left.append((earlier, row["id"]))
         return row or earlier
 
-    def remove_renamed(self, connection: Connection) -> None:
-        """Where a repository stands under its old and its new name: move its history to the new, remove the old."""
+    def remove_renamed(self, connection: Connection) -> list[tuple[int, str]]:
+        """Where a repository stands under its old and its new name: move its history to the new, remove the old.
+
+        Gives the rows that are left, each with the old name.
+        """
         revision, event, model = table_of(Revision), table_of(Event), table_of(Model)
-        for earlier, kept in self._left:
+        for row, kept in self._left:
+            earlier = row["id"]
             there = revision.alias()
             known = select(there.c.id).where(
                 there.c.model_id == kept, there.c.sha == revision.c.sha, there.c.config_id == revision.c.config_id
@@ -58,6 +62,7 @@ class ExistingRows:
             connection.execute(moved.values(model_id=kept))
             connection.execute(update(event).where(event.c.model_id == earlier).values(model_id=kept))
             connection.execute(delete(model).where(model.c.id == earlier))
+        return [(kept, row["repo_id"]) for row, kept in self._left]
 
 
 def write_models(connection: Connection, pairs: Sequence[Pair]) -> None:

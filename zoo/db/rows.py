@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Engine, Text, column, func, select, table
+from sqlalchemy import Boolean, Connection, Text, column, select, table
 
 from zoo.db.content import select_in
-from zoo.db.tables import AnalysisBody, Config, ConfigBody, Model, Revision
-from zoo.errors import NoMatch
+from zoo.db.tables import AnalysisBody, Config, Model
 from zoo.metrics.glossary import METRICS
 
 #: The view ``models``.
@@ -38,17 +37,6 @@ class ModelRow:
     def twins(self) -> int:
         """How many further matched models share its fingerprint and are not shown."""
         return len(self.twin_ids)
-
-
-@dataclass(frozen=True, slots=True)
-class RevisionRow:
-    """The config of one commit of a model, and its analysis."""
-
-    repo_id: str
-    sha: str
-    seen_at: str
-    config: Mapping[str, Any]
-    analysis: Mapping[str, Any]
 
 
 def load_rows(connection: Connection, twins: Mapping[str, Sequence[str]]) -> list[ModelRow]:
@@ -90,7 +78,7 @@ def _build_row(view: Mapping[str, Any], aside: Mapping[str, Any], twin_ids: tupl
         repo_id=repo_id,
         row=dict(view),
         analysis=None if aside["analysis"] is None else {**json.loads(aside["analysis"]), "repo_id": repo_id},
-        config=_read_config(view["config"]),
+        config=read_config(view["config"]),
         reported={
             "total": view["reported_params"],
             "by_dtype": json.loads(aside["reported_by_dtype"] or "{}"),
@@ -106,32 +94,8 @@ def _build_row(view: Mapping[str, Any], aside: Mapping[str, Any], twin_ids: tupl
     )
 
 
-def _read_config(text: str | None) -> Mapping[str, Any]:
+def read_config(text: str | None) -> Mapping[str, Any]:
+    """A config as it is stored; empty where there is none."""
     from zoo.config_text import parse_config
 
     return {} if text is None else parse_config(text, source="the database")
-
-
-def find_revision(engine: Engine, repo_id: str, revision: str) -> RevisionRow:
-    """The config of ``repo_id`` at the commit that begins with ``revision``; of several sources, the newest seen.
-
-    Raises:
-        NoMatch: no such revision was seen.
-    """
-    query = (
-        select(Model.repo_id, Revision.sha, Revision.seen_at.cast(Text), ConfigBody.text, AnalysisBody.text)
-        .join(Model, Model.id == Revision.model_id)
-        .join(Config, Config.id == Revision.config_id)
-        .join(ConfigBody, ConfigBody.config_id == Config.id)
-        .join(AnalysisBody, AnalysisBody.analysis_id == Config.analysis_id)
-        .where(Model.repo_key == repo_id.lower())
-        .order_by(Revision.seen_at.desc(), Revision.id.desc())
-    )
-    wanted = func.lower(Revision.sha).startswith(revision.lower(), autoescape=True)
-    with engine.connect() as connection:
-        found = connection.execute(query.where(wanted).limit(1)).first()
-        known = [row[1] for row in connection.execute(query)] if found is None else []
-    if found is None:
-        raise NoMatch(f"{repo_id}@{revision}", [sha[:12] for sha in known if sha][:5], what="revision")
-    name, sha, seen_at, config, analysis = found
-    return RevisionRow(name, sha, seen_at, _read_config(config), {**json.loads(analysis), "repo_id": name})

@@ -104,9 +104,9 @@ class Batch:
         pairs = [(each.old, each.merged.row) for each in saving if each.merged.row]
         self._checker.check(pairs, self._analyses)
         write_models(self.connection, pairs)
-        rows.remove_renamed(self.connection)
+        joined = dict(rows.remove_renamed(self.connection))
         self._write_revisions(saving)
-        write_events(self.connection, list_events(pairs), self.now)
+        write_events(self.connection, list_events(pairs, joined), self.now)
         self._write_errors(wave.records)
         return [each.merged.outcome for each in saving]
 

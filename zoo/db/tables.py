@@ -193,8 +193,9 @@ class Revision(Base):
 class Event(Base):
     """Something that changed for a model that was known before; what is new is not told, ``first_seen`` says that.
 
-    ``before`` and ``after`` are values of ``kind``, a column of ``model``; of ``config``, they are sha256. ``sha`` is
-    the commit that the model then had.
+    ``kind`` says what ``before`` and ``after`` are: ids (``renamed``), sha256 (``config``), kinds of problems
+    (``problem``), moments (``gone``, ``returned``), or values of the column of ``model`` that it names. ``sha`` is the
+    commit that the model then had.
     """
 
     __tablename__ = "event"

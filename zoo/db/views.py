@@ -25,6 +25,7 @@ def build_views(dialect: str) -> dict[str, str]:
         "config_values": _select_config_values(dialect),
         "parts": _PARTS,
         "revisions": _REVISIONS,
+        "events": _EVENTS,
         "sync_errors": _SYNC_ERRORS,
         "metrics": _select_metrics(),
     }
@@ -36,6 +37,7 @@ VIEW_COLUMNS: dict[str, tuple[str, ...]] = {
     "config_values": ("repo_id", "key", "value"),
     "parts": ("repo_id", "part", "params", "active", "share"),
     "revisions": ("repo_id", "sha", "config_sha256", "seen_at"),
+    "events": ("repo_id", "at", "kind", "before", "after", "sha"),
     "sync_errors": ("repo_id", "kind", "message", "seen_at"),
     "metrics": ("key", "label", "unit", "meaning", "origin"),
 }
@@ -102,6 +104,10 @@ _REVISIONS = """SELECT m.repo_id, NULLIF(r.sha, '') AS sha, c.sha256 AS config_s
 FROM revision r JOIN model m ON m.id = r.model_id JOIN config c ON c.id = r.config_id"""
 
 _SYNC_ERRORS = "SELECT repo_id, kind, message, seen_at FROM sync_error"
+
+# Spelled with quotation marks: some of the names are words of SQL.
+_EVENTS = """SELECT m.repo_id, e."at", e.kind, e."before", e."after", e.sha
+FROM event e JOIN model m ON m.id = e.model_id"""
 
 
 def _select_config_values(dialect: str) -> str:

@@ -13,7 +13,7 @@ from zoo.arch.ledger import Ledger
 from zoo.explain.sheet import ATTENTION_LABELS, PART_LABELS, Document, text_of
 from zoo.metrics.analysis import Analysis
 from zoo.metrics.dtypes import BITS
-from zoo.units import format_bytes, format_count
+from zoo.units import format_bytes, format_context, format_count
 
 _QK_NORM = re.compile(r"\.(q|k|query|key)_?(layer)?norm\b")
 _TIMES = {0.5: "halves", 2.0: "doubles", 0.25: "quarters", 4.0: "quadruples"}
@@ -154,7 +154,8 @@ def describe_context(a: Document, b: Document) -> Iterator[str]:
     one, two = a["shape"], b["shape"]
     if one["max_context"] and two["max_context"] and one["max_context"] != two["max_context"]:
         ratio = two["max_context"] / one["max_context"]
-        yield f"context {one['max_context']:,} → {two['max_context']:,} tokens (× {ratio:.3g})"
+        contexts = " → ".join(format_context(each["max_context"]) for each in (one, two))
+        yield f"context {contexts} tokens (× {ratio:.3g})"
     if one["rope_theta"] and two["rope_theta"] and one["rope_theta"] != two["rope_theta"]:
         yield f"rotary base θ {one['rope_theta']:,.10g} → {two['rope_theta']:,.10g}"
 
