@@ -16,7 +16,7 @@ from zoo.db.session import open_engine
 from zoo.db.store import DatabaseStore
 from zoo.sources.record import ModelRecord
 
-COMMANDS = ("show", "explain", "compare", "diff", "analyze", "doctor")
+COMMANDS = ("show", "explain", "compare", "diff", "families", "analyze", "doctor")
 
 
 class Output(NamedTuple):
