@@ -33,7 +33,16 @@ def compare(config: dict[str, Any], name: str) -> str:
     saved = save_config(model)
     if saved.get("model_type") != config["model_type"]:  # a class of one section writes that section alone
         return word
-    return max(word, hold(saved, said, f"{name}, saved"), key=WORDS.index)
+    return max(word, hold_saved(saved, said, f"{name}, saved"), key=WORDS.index)
+
+
+def hold_saved(saved: dict[str, Any], said: dict[str, Any], name: str) -> str:
+    """As :func:`hold`. Where a null was dropped on the way, the file says another model: then that is what counts."""
+    try:
+        same = not differences(saved, said)
+    except UnsupportedError:
+        same = True
+    return hold(saved, said if same else describe_model(build_model(saved)), name)
 
 
 def hold(config: dict[str, Any], said: dict[str, Any], name: str) -> str:

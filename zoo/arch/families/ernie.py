@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from zoo.arch.attention import Attention
 from zoo.arch.config import Config, check_whole
 from zoo.arch.heads import LmHead, causal_heads, decoder
-from zoo.arch.layers import at, by_kind
+from zoo.arch.layers import at, by_kind, when
 from zoo.arch.mlp import GatedMlp, Moe, Router
 from zoo.arch.norms import rms
 from zoo.arch.registry import register
@@ -44,7 +44,10 @@ def final_norm_and_mtp(c: Config, p: Place) -> Iterable[Row]:
 
 
 ATTENTION = Attention(bias="use_bias")
-SHARED = at("shared_experts", GatedMlp(width="shared_ffn", part="shared_experts", bias="use_bias"))
+SHARED = when(
+    lambda c: c.shared_experts > 0,
+    at("shared_experts", GatedMlp(width="shared_ffn", part="shared_experts", bias="use_bias")),
+)
 
 register(
     decoder(

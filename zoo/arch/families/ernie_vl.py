@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from zoo.arch.attention import Attention, FusedAttention
 from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, check_whole
+from zoo.arch.families.ernie import SHARED
 from zoo.arch.families.llama import PRE_NORMS
 from zoo.arch.families.llava_kin import seeing
 from zoo.arch.families.vision import Projector, Tower
@@ -56,7 +57,7 @@ TEXT_DIMS: dict[str, Dim] = {
 MIXTURES = (
     at("text_moe", Router(), Experts()),
     resized({"expert_ffn": read_width(1)}, at("vision_moe", Router(), Experts())),
-    at("shared_experts", GatedMlp(bias="use_bias", width="shared_ffn", part="shared_experts")),
+    SHARED,
 )
 TEXT = At(
     "",
