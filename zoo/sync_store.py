@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from zoo.db.content import select_in
+from zoo.db.engine import make_engine
 from zoo.db.store import DatabaseStore
 from zoo.db.tables import Model, Setting, SyncError, table_of
 from zoo.sources.known import KnownModel
@@ -17,26 +19,41 @@ from zoo.sources.record import ModelRecord, Problem, ProblemKind
 from zoo.sources.walk import WalkState, read_walk
 from zoo.sync import SaveCounts
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
 _WALK = "walk"
 #: Sources whose configs are whole; the snapshot keeps only some keys.
 _WHOLE = ("hub", "cache")
 
 
-@dataclass(frozen=True, slots=True)
 class SyncStore:
-    """A :class:`zoo.sync.Store` on a database."""
+    """A :class:`zoo.sync.Store` on a database; to be used in one thread.
 
-    store: DatabaseStore
+    What is asked is read on a connection of its own, which locks nothing and stays open.
+    """
+
+    def __init__(self, store: DatabaseStore) -> None:
+        self._store = store
+        self._held: list[Connection] = []
+        weakref.finalize(self, _let_go, self._held)
 
     @property
     def engine(self) -> Engine:
-        return self.store.engine
+        """The one that writes."""
+        return self._store.engine
+
+    def close(self) -> None:
+        """End the connections; the next use opens them again."""
+        _let_go(self._held)
+        self._store.close()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        if not self._held:
+            self._held.append(make_engine(self.engine.url).connect())
+        with self._held[0].begin():  # each question sees what has been saved before it
+            yield self._held[0]
 
     def save(self, records: Sequence[ModelRecord]) -> SaveCounts:
-        return self.store.save(records)
+        return self._store.save(records)
 
     def find_known(self, repo_ids: Mapping[str, str | None]) -> Mapping[str, KnownModel]:
         """What is known of those of ``repo_ids`` that are there, by name or by the Hub's own ``_id`` (the values).
@@ -46,7 +63,7 @@ class SyncStore:
         wanted = {repo_id.lower(): repo_id for repo_id in repo_ids}
         columns = (Model.repo_key, Model.repo_id, Model.hub_id, Model.sha, Model.config_source, Model.last_modified)
         query = select(*columns, Model.synced_at, Model.problem_kind, Model.problem_message)
-        with self.engine.connect() as connection:
+        with self._read() as connection:
             known = {wanted[row.repo_key]: row for row in select_in(connection, query, Model.repo_key, wanted)}
             by_hub_id = {hub_id: name for name, hub_id in repo_ids.items() if hub_id and name not in known}
             moved = {by_hub_id[row.hub_id]: row for row in select_in(connection, query, Model.hub_id, by_hub_id)}
@@ -61,7 +78,7 @@ class SyncStore:
         )
         # A model with a row says itself how its last time ended.
         unsaved = ~select(Model.id).where(Model.repo_key == func.lower(errors.c.repo_id)).exists()
-        with self.engine.connect() as connection:
+        with self._read() as connection:
             saved = [row[0] for row in connection.execute(select(Model.repo_id).where(Model.problem_kind == "failed"))]
             others = connection.execute(repo_ids.where(errors.c.kind == "failed", unsaved))
             return sorted({*saved, *(row[0] for row in others)})
@@ -79,18 +96,18 @@ class SyncStore:
         )
         if author is not None:
             query = query.where(func.lower(Model.author) == author.lower())
-        with self.engine.connect() as connection:
+        with self._read() as connection:
             yield from [row[0] for row in connection.execute(query.order_by(Model.id))]
 
     def has_read_hub(self) -> bool:
         """Whether any model came from the Hub."""
         query = select(Model.id).where(Model.source == "hub").limit(1)
-        with self.engine.connect() as connection:
+        with self._read() as connection:
             return connection.scalar(query) is not None
 
     def read_walk(self) -> WalkState | None:
         """How far the last walk over all models of the Hub has come."""
-        with self.engine.connect() as connection:
+        with self._read() as connection:
             return read_walk(connection.scalar(select(Setting.value).where(Setting.key == _WALK)))
 
     def keep_walk(self, state: WalkState) -> None:
@@ -98,6 +115,11 @@ class SyncStore:
         with self.engine.begin() as connection:
             connection.execute(delete(table).where(table.c.key == _WALK))
             connection.execute(insert(table), [{"key": _WALK, "value": state.to_json()}])
+
+
+def _let_go(held: list[Connection]) -> None:
+    while held:
+        held.pop().close()
 
 
 def _select_latest_errors() -> Any:

@@ -76,36 +76,35 @@ class _Reading:
         self.listing, self.waiting = True, 0
         self.failure: HubError | None = None
 
-    def take(self, events: Sequence[Event]) -> Iterator[ModelRecord]:
+    def take(self, events: Sequence[Event]) -> list[ModelRecord]:
         listed = {event.repo_id: event.facts.hub_id for event in events if isinstance(event, ListedModel)}
         known = self._crawl.known(listed) if listed else {}
+        records: list[ModelRecord] = []
+        wanted: list[ListedModel] = []
         for event in events:
             if isinstance(event, ListingEnded):
                 self.listing, self.failure = False, event.failure
             elif isinstance(event, Arrived):
                 self.waiting -= event.fetched
-                yield self._finish(event.record)
+                records.append(event.record)
             elif isinstance(event, ListedModel):
-                if (record := self._settle(event, known.get(event.repo_id))) is not None:
-                    yield self._finish(record)
+                settled = self._settle(event, known.get(event.repo_id))
+                records += [settled] if isinstance(settled, ModelRecord) else []
+                wanted += [settled] if isinstance(settled, ListedModel) else []
             else:
                 self._note_walk(event)
+        self.waiting += len(wanted)
+        self._crawl.progress.done += len(records)
+        self._crawler.move_on(wanted, len(records))
+        return records
 
-    def _finish(self, record: ModelRecord) -> ModelRecord:
-        self._crawler.release()
-        self._crawl.progress.done += 1
-        return record
-
-    def _settle(self, listed: ListedModel, known: KnownModel | None) -> ModelRecord | None:
+    def _settle(self, listed: ListedModel, known: KnownModel | None) -> ModelRecord | ListedModel:
+        """The record of a model, or the model itself when its config has to be fetched."""
         if listed.page is not None and self._crawl.walk is not None:
             self._crawl.walk.note_listed(listed.page, listed.repo_id)
         if known is not None and known.repo_id is not None and listed.renamed_from is None:
             listed = replace(listed, renamed_from=known.repo_id)
-        record = settle_listed(listed, known, has_token=self._has_token, recalls_gated=self._recalls_gated)
-        if record is None:
-            self.waiting += 1
-            self._crawler.fetch(listed)
-        return record
+        return settle_listed(listed, known, has_token=self._has_token, recalls_gated=self._recalls_gated) or listed
 
     def _note_walk(self, event: PageEnded | WalkRestarted) -> None:
         if self._crawl.walk is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,7 +25,7 @@ from zoo.sources.selection import Findings, Selection, find_literals, is_glob, m
 _PAGE = 1000  #: models a page of the listing
 _PAGE_BYTES = 100_000_000
 _INFO_BYTES = 20_000_000
-_EVENTS = 200  #: events taken at once at most
+_EVENTS = 500  #: events taken at once at most
 _WORD_TOP = 20  #: models that a mere word brings when --top does not say
 
 
@@ -56,7 +56,7 @@ class ListingRefused(HubError):
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A finished record; ``fetched``: it was asked for with :meth:`Crawler.fetch`."""
+    """A finished record; ``fetched``: it was asked for with :meth:`Crawler.move_on`."""
 
     record: ModelRecord
     fetched: bool
@@ -66,9 +66,9 @@ Event = ListingEnded | ListedModel | Arrived | PageEnded | WalkRestarted
 
 
 class Crawler:
-    """Puts out events one by one; the one who takes them says what is to be fetched, and when it is done with one.
+    """Puts out events one by one; the one who takes them says what is to be fetched, and how many are done with.
 
-    At most ``16 * jobs`` models are under way at a time, from the listing to :meth:`release`.
+    At most ``16 * jobs`` models are under way at a time, from the listing to :meth:`move_on`.
     """
 
     def __init__(
@@ -117,14 +117,21 @@ class Crawler:
             events.append(event)
         return events
 
-    def fetch(self, listed: ListedModel) -> None:
-        """Have the config of ``listed`` fetched; an :class:`Arrived` follows."""
-        self._progress.to_fetch += 1
-        self._call(lambda: self._begin(self._fetch_config(listed)))
+    def move_on(self, wanted: Sequence[ListedModel], done: int) -> None:
+        """Have the configs of ``wanted`` fetched, for each of which an :class:`Arrived` follows.
 
-    def release(self) -> None:
-        """One model is done with: another may be listed."""
-        self._call(self._slots.release)
+        ``done`` models are done with: as many others may be listed.
+        """
+        self._progress.to_fetch += len(wanted)
+
+        def begin() -> None:
+            for listed in wanted:
+                self._begin(self._fetch_config(listed))
+            for _ in range(done):
+                self._slots.release()
+
+        if wanted or done:
+            self._call(begin)
 
     def _call(self, action: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the loop has ended by itself: an event says why
