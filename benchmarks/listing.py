@@ -37,13 +37,13 @@ def make_item(number: int) -> dict[str, Any]:
 
 
 class ListingServer(ThreadingHTTPServer):
-    """Lists ``models`` repositories; ``pages`` counts what was asked."""
+    """Lists ``models`` repositories."""
 
     daemon_threads = True
 
     def __init__(self, models: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.models, self.pages = models, 0
+        self.models = models
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def __enter__(self) -> ListingServer:
@@ -64,7 +64,6 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self.server.pages += 1
         asked = dict(parse_qsl(urlsplit(self.path).query))
         start, limit = int(asked.get("cursor", 0)), int(asked.get("limit", 1000))
         end = min(start + limit, self.server.models)
@@ -84,4 +83,3 @@ if __name__ == "__main__":
     with ListingServer(int(sys.argv[1])) as server:
         print(server.url, flush=True)
         sys.stdin.read()
-        print(server.pages, flush=True)
