@@ -81,7 +81,7 @@ def write_changes(engine: Engine, choice: Choice, found: ZooChanges) -> dict[str
         "until": None if choice.until is None else format_time(choice.until),
         "counts": found.counts,
         "total": found.total,
-        "changes": tell_events(engine, found.rows)[::-1],
+        "changes": tell_events(engine, found.rows[::-1])[::-1],
     }
 
 

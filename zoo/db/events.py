@@ -12,7 +12,7 @@ from zoo.db.merge import Row
 from zoo.db.models import Pair
 from zoo.db.tables import Config, Event, Model
 
-#: Facts whose changes are told, where the Hub said them before and after.
+#: Facts whose changes are told, where the Hub described the repository before and after.
 TOLD_FACTS = ("gated", "private", "disabled", "license", "base_model", "pipeline_tag", "reported_params")
 #: What else is told of, whoever said it.
 TOLD_STATES = ("repo_id", "gone_at", "config_id", "problem_kind")
@@ -46,7 +46,7 @@ def list_events(pairs: Sequence[Pair], joined: Mapping[int, str]) -> list[Change
 
 
 def _compare(old: Mapping[str, Any], row: Row) -> Iterator[Change]:
-    said = old["source"] == "hub" == row["source"]
+    said = old["source"] == "hub" == row["source"] and old["hub_id"] and row["hub_id"]
     for kind in (*TOLD_STATES, *(TOLD_FACTS if said else ())):
         if old[kind] == row[kind]:
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 from operator import attrgetter
@@ -76,20 +75,17 @@ def find_renamed(connection: Connection, name: str) -> str | None:
 def list_changes(connection: Connection, choice: Choice, limit: int) -> ZooChanges:
     """The changes that ``choice`` means, ``limit`` at most of them in rows."""
     who = _list_conditions(connection, choice)
-    times = (_list_bounds(column, choice) for column in (Model.first_seen, Event.at))
-    new, events = (
-        query.where(*bounds, *who) for query, bounds in zip((_select_new(), _select_events()), times, strict=True)
-    )
-    counts: Counter[str] = Counter()
-    for query, kind in ((new, literal("new")), (events, Event.kind)):
-        counted = query.with_only_columns(kind, func.count()).group_by(kind)
-        counts |= {name: count for name, count in connection.execute(counted).all() if count}
+    then, happened = (*_list_bounds(Model.first_seen, choice), *who), (*_list_bounds(Event.at, choice), *who)
+    count_new = select(literal("new"), func.count()).select_from(Model).where(*then)
+    count_events = select(Event.kind, func.count()).join(Model, Model.id == Event.model_id).where(*happened)
+    found = [*connection.execute(count_new), *connection.execute(count_events.group_by(Event.kind))]
+    new, events = _select_new().where(*then), _select_events().where(*happened)
     rows = [
-        *connection.execute(new.order_by(Model.first_seen.desc(), Model.id.desc()).limit(limit)),
         *connection.execute(events.order_by(Event.at.desc(), Event.id.desc()).limit(limit)),
+        *connection.execute(new.order_by(Model.first_seen.desc(), Model.id.desc()).limit(limit)),
     ]
     newest = sorted((EventRow(*row) for row in rows), key=attrgetter("at"), reverse=True)
-    return ZooChanges(dict(sorted(counts.items())), newest[:limit])
+    return ZooChanges({kind: count for kind, count in sorted(map(tuple, found)) if count}, newest[:limit])
 
 
 def _select_events() -> Select[Any]:
@@ -105,6 +101,7 @@ def _select_new() -> Select[Any]:
     config_id = first.order_by(Revision.id).limit(1).scalar_subquery()
     return (
         select(Model.repo_id, Model.first_seen.cast(Text).label("at"), *columns, family, _PARAMS)
+        .select_from(Model)
         .outerjoin(Config, Config.id == config_id)
         .outerjoin(table_of(Analysis), table_of(Analysis).c["id"] == Config.analysis_id)
     )
