@@ -38,18 +38,34 @@ def words(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
         ({"num_hidden_layers": 3}, ["cache per token 512 B → 768 B", "layers 2 → 3"]),
         ({"head_dim": 32}, ["cache per token 512 B → 1.0 KiB", "head width 16 → 32"]),
         ({"vocab_size": 228}, ["vocabulary 100 → 228: +16.4 k parameters in embedding and head"]),
-        ({"tie_word_embeddings": True}, ["ties the head to the embedding"]),
+        (
+            {"hidden_size": 128, "head_dim": 16, "vocab_size": 228},
+            [
+                "hidden size 64 → 128",
+                "vocabulary 100 → 228: +16.4 k parameters in embedding and head, as wide as before",
+            ],
+        ),
+        ({"num_attention_heads": 8, "head_dim": 16}, ["query heads 4 → 8"]),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4}}, ["stretching of rotary positions: none → yarn × 4"]),
+        ({"rope_scaling": {"type": "linear\x1b"}}, ["stretching of rotary positions: none → linear\ufffd"]),
+        ({"rope_scaling": {"rope_type": "default"}}, []),
+        ({"rope_scaling": {"rope_type": ["yarn"], "factor": True}}, []),
+        ({"tie_word_embeddings": True}, ["ties the head to the embedding: −6.40 k parameters"]),
         ({"max_position_embeddings": 1024}, ["context 512 → 1k tokens (× 2)"]),
         ({"rope_theta": 1e6}, ["rotary base θ 10,000 → 1,000,000"]),
         ({"hidden_act": "gelu"}, ["activation: silu → gelu"]),
-        ({"attention_bias": True}, ["adds biases in attention"]),
+        ({"attention_bias": True}, ["adds biases in attention: +512 parameters"]),
+        ({"mlp_bias": True}, ["adds biases in the MLP: +640 parameters"]),
         ({"intermediate_size": 64}, ["FFN size 128 → 64"]),
-        ({"torch_dtype": "float32"}, ["weights in bfloat16 → float32"]),
+        ({"torch_dtype": "float32"}, ["weights in bfloat16 → float32: 186 KiB → 371 KiB"]),
         (
             {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 16}},
-            ["quantization: none → gptq-int4"],
+            ["quantization: none → gptq-int4: 186 KiB → 82.1 KiB"],
         ),
-        ({"architectures": ["LlamaModel"]}, ["another class: LlamaForCausalLM → LlamaModel"]),
+        (
+            {"architectures": ["LlamaModel"]},
+            ["another class: LlamaForCausalLM → LlamaModel", "drops a language-model head"],
+        ),
     ],
 )
 def test_each_feature_has_its_words(change: dict[str, Any], said: list[str]) -> None:
@@ -64,8 +80,10 @@ def test_each_feature_has_its_words(change: dict[str, Any], said: list[str]) -> 
 def test_the_other_way_round_says_the_opposite() -> None:
     back = words(make_config(num_key_value_heads=2, attention_bias=True), make_config(tie_word_embeddings=False))
     assert "doubles KV heads (2 → 4): cache per token 256 B → 512 B" in back
-    assert "drops biases in attention" in back
-    assert "unties the head from the embedding" in words(make_config(tie_word_embeddings=True), make_config())
+    assert "drops biases in attention: −384 parameters" in back
+    assert "unties the head from the embedding: +6.40 k parameters" in words(
+        make_config(tie_word_embeddings=True), make_config()
+    )
     more = words(make_config(), make_config(num_attention_heads=6, num_key_value_heads=6, head_dim=16))
     assert more[0] == "has 1.5 × the KV heads (4 → 6): cache per token 512 B → 768 B"
 
@@ -86,12 +104,57 @@ def test_experts_come_go_and_change() -> None:
 
 def test_windows_and_kinds_of_attention_are_named() -> None:
     found = words(MIXTRAL, MISTRAL)
-    assert "attention window: none → 4,096 tokens" in found
+    assert "adds a window of 4,096 tokens" in found
+    assert "drops the window of 4,096 tokens" in words(MISTRAL, MIXTRAL)
+    assert "window 4,096 → 1,024 tokens" in words(MISTRAL, MISTRAL | {"sliding_window": 1024})
+    assert not any("sliding-window attention" in sentence for sentence in found)
     latent = words(LLAMA_8B, DEEPSEEK_V3)
     assert any(s.startswith("attention: grouped-query (GQA) → multi-head latent (MLA)") for s in latent)
     plain = words(GPT2, LLAMA_7B)
-    assert "norm: layernorm → rmsnorm" in plain
-    assert "position: learned → rope" in plain
+    assert "norm: LayerNorm → RMSNorm" in plain
+    assert "position: learned positions → rotary positions (RoPE)" in plain
+    assert "MLP: a plain MLP → a gated MLP" in plain
+
+
+def test_windows_show_in_the_growth_of_the_cache() -> None:
+    gemma = {"model_type": "gemma2", "num_hidden_layers": 4}
+    more = words(gemma, gemma | {"num_key_value_heads": 2})
+    assert (
+        "halves KV heads (4 → 2): cache per token 32.0 KiB → 16.0 KiB (16.0 KiB → 8.0 KiB once windows are full)"
+        in more
+    )
+    kinds = ["sliding_attention", "sliding_attention", "sliding_attention", "full_attention"]
+    assert "layers: 2 full, 2 sliding → 1 full, 3 sliding" in words(gemma, gemma | {"layer_types": kinds})
+
+
+def test_towers_latents_states_and_layers_beside_the_model_are_told() -> None:
+    qwen, seeing = {"model_type": "qwen2"}, {"model_type": "qwen2_vl"}
+    assert any(s.startswith("adds the vision tower: +") for s in words(qwen, seeing))
+    assert any(s.startswith("drops the vision tower: −") for s in words(seeing, qwen))
+    smaller = seeing | {"vision_config": {"depth": 2}}
+    assert any(s.startswith("vision tower ") and s.endswith(" parameters") for s in words(seeing, smaller))
+    latent = words(DEEPSEEK_V3, DEEPSEEK_V3 | {"kv_lora_rank": 256, "q_lora_rank": None, "moe_intermediate_size": 1024})
+    assert "key-value latent 512 → 256" in latent
+    assert "query latent 1,536 → none" in latent
+    assert "width of an expert 2,048 → 1,024" in latent
+    assert not any("KV heads" in s for s in words(LLAMA_8B, DEEPSEEK_V3))
+    assert "adds next-token-prediction (MTP) layers beside the model: +11.6 B" in words(LLAMA_8B, DEEPSEEK_V3)
+    two = words(DEEPSEEK_V3, DEEPSEEK_V3 | {"num_nextn_predict_layers": 2})
+    assert "next-token-prediction (MTP) layers beside the model 11.6 B → 23.2 B" in two
+    hybrid = words(LLAMA_8B, {"model_type": "falcon_h1"})
+    assert any(s.startswith("constant state of a sequence 0 B → ") for s in hybrid)
+    assert "adds state-space layers in some layers" in hybrid
+
+
+def test_a_quantisation_says_what_it_saves() -> None:
+    said = words(LLAMA_8B, LLAMA_8B | {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}})
+    assert any(s.startswith("quantization: none → fp8: 15.0 GiB → ") for s in said)
+
+
+def test_a_vocabulary_without_a_size_of_its_own_is_told_in_rows() -> None:
+    bare = {"architectures": ["LlamaModel"]}
+    said = words(make_config(**bare), make_config(vocab_size=228, **bare))
+    assert "vocabulary 100 → 228: +8.19 k parameters in embedding" in said
 
 
 def test_the_cache_is_compared_in_elements_where_its_types_differ() -> None:

@@ -35,7 +35,7 @@ ATTENTION_LABELS = {
     "mla": "multi-head latent (MLA)",
     "linear": "linear attention",
     "ssm": "state space, no attention",
-    "hybrid": "hybrid: attention and recurrent layers",
+    "hybrid": "hybrid of attention and recurrent layers",
     "none": "none",
 }
 
