@@ -9,7 +9,9 @@ import pytest
 
 from tests.cli.calling import Call, call, save, write
 from tests.explain.configs import LLAMA_7B, MIXTRAL
-from tests.records import LLAMA_PARAMS, make_record
+from tests.records import LLAMA_PARAMS, make_config, make_record
+from zoo.db import population
+from zoo.db.population import Population
 
 __all__ = ["call", "save", "write"]
 
@@ -83,6 +85,74 @@ def test_the_explanation_is_latex_too(call: Call, write: Any) -> None:
     assert text.count(r"\begin{") == text.count(r"\end{")
     assert text.startswith(r"\documentclass")
     assert text.endswith("\\end{document}\n")
+
+
+def test_values_are_compared_with_the_family_and_the_zoo(call: Call, save: Callable[..., None], write: Any) -> None:
+    deep, gpt2 = make_config(num_hidden_layers=3), {"model_type": "gpt2", "n_layer": 9, "n_embd": 8, "n_head": 2}
+    save([make_record("acme/tiny"), make_record("acme/deep", config=deep), make_record("acme/gpt", config=gpt2)])
+    text = " ".join(call("explain", "acme/tiny").out.split())
+    family, zoo = "25th percentile of 2 models (median 2.5)", "17th percentile of 3 models (median 3)"
+    assert f"family Llama: {family}; zoo: {zoo}" in text
+    assert "half of those with the same; models of one fingerprint count once" in text
+    key = next(key for key in call("explain", "acme/tiny", "--json").document["keys"] if key["key"] == "hidden_act")
+    assert key["standing"]["zoo"] == {
+        "models": 2, "same": 2, "percentile": None, "median": None, "least": None, "most": None
+    }  # fmt: skip
+    assert f"family Llama: {family}; zoo: {zoo}" in call("explain", "acme/tiny", "--md").out
+    assert f"Among others: family Llama: {family}; zoo: {zoo}." in call("explain", "acme/tiny", "--latex").out
+    new = call("explain", write("c.json", make_config(num_hidden_layers=1)), "--json").document
+    layers = next(key for key in new["keys"] if key["key"] == "num_hidden_layers")["standing"]
+    assert (layers["zoo"]["models"], layers["zoo"]["percentile"]) == (4, 12.5)
+
+
+def test_a_file_needs_no_database(call: Call, write: Any) -> None:
+    found = call("explain", write("c.json", LLAMA_7B))
+    assert found.code == 0
+    assert "there is no database to compare its values with" in found.err
+    assert "percentile" not in found.out
+    keys = call("explain", write("c.json", LLAMA_7B), "--json").document["keys"]
+    assert all(key["standing"] is None for key in keys)
+
+
+def test_only_so_many_are_compared_with(call: Call, save: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    few = Population((), whole=False)
+    monkeypatch.setattr(population, "load_population", lambda engine: few)
+    save([make_record("acme/tiny")])
+    assert "compared with the 0 fingerprints of the most downloaded models" in call("explain", "acme/tiny").err
+
+
+def test_one_layer_of_each_kind_is_drawn(call: Call, write: Any) -> None:
+    path = write("c.json", LLAMA_7B)
+    for form in ("", "--md"):
+        text = call("explain", path, *filter(None, [form])).out
+        assert "┌─ model.layers, 32 layers: 0-31" in text
+        assert "│  mlp                        gate_proj F × H, up_proj F × H, down_proj H × F" in text
+        assert "Llama decoder" in text
+    assert "+- model.layers, 32 layers: 0-31" in call("explain", path, "--latex").out
+    document = call("explain", path, "--json").document
+    assert document["drawing"][0] == "model.embed_tokens         V × H"
+    assert document["lineage"]["text"] == "Llama decoder"
+    assert document["family"] == "Llama"
+
+
+def test_a_mixture_has_a_dense_equivalent_that_is_said_to_be_no_law(call: Call, write: Any) -> None:
+    path = write("c.json", MIXTRAL)
+    assert call("explain", path, "--json").document["arithmetic"]["dense_equivalent"] == 24_526_077_527
+    for form in ("", "--md", "--latex"):
+        text = call("explain", path, *filter(None, [form])).out
+        assert "24,526,077,527 (24.5 B)" in text
+        assert "and no law" in text
+        assert "arXiv:2408.09895" in text
+    dense = call("explain", write("d.json", LLAMA_7B), "--json").document
+    assert dense["arithmetic"]["dense_equivalent"] is None
+
+
+@pytest.mark.parametrize("form", ["", "--md", "--latex", "--json"])
+def test_hostile_text_stays_text(call: Call, write: Any, form: str) -> None:
+    config = LLAMA_7B | {"x\x1b[2J": "\x1b]0;y\x07[bold]\u202e", "hidden_act": "a`b\x9b"}
+    found = call("explain", write("c.json", config), *filter(None, [form]))
+    assert found.code == 0
+    assert not set("\x1b\x07\x9b\u202e") & set(found.out)
 
 
 @pytest.mark.parametrize("form", ["", "--md", "--latex", "--json"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from zoo.cli.resolve import Resolved
+    from zoo.db.population import Specimen
     from zoo.explain.arithmetic import Arithmetic
+    from zoo.explain.keys import KeyFact
     from zoo.explain.write import Explanation
 
 
@@ -29,14 +32,21 @@ def explain_command(
     markdown: Annotated[bool, typer.Option("--md", help="Write Markdown.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Write LaTeX.")] = False,
 ) -> None:
-    """Every key of its config: value, what it means, what it changes; and the parameter count step by step."""
+    """Every key of its config, a drawing of its layers, and its parameter count step by step.
+
+    Of each key: value, what it is, what it changes (memory, compute, quality, or nothing at inference), and how the
+    value compares with those of the model's family and of all models in the database. The count is written from the
+    tensors: each group in letters, in numbers, and the sum so far, down to the total and the check against the number
+    that the Hub reports.
+    """
     from zoo.cli.resolve import resolve_model
     from zoo.explain.write import write_latex, write_markdown
 
     out: Context = ctx.obj
     if markdown + latex + out.json > 1:
         raise UsageError("--md, --latex and --json are three ways to write it: choose one")
-    said = build_explanation(resolve_model(ctx, model))
+    found = resolve_model(ctx, model)
+    said = build_explanation(found, load_peers(out, found))
     if out.json:
         out.print_json(write_document(said))
     elif markdown or latex:
@@ -45,30 +55,60 @@ def explain_command(
         print_explanation(out.out, said)
 
 
-def build_explanation(found: Resolved) -> Explanation:
+def load_peers(out: Context, found: Resolved) -> Sequence[Specimen]:
+    """The models to compare with: those of the database; none where a file is explained and there is no database."""
+    from zoo.db.engine import resolve_url
+    from zoo.db.population import load_population
+    from zoo.db.session import look
+
+    if found.row is None and look(resolve_url(out.db_url)) == "absent":
+        out.note("there is no database to compare its values with: zoo sync brings models")
+        return ()
+    population = load_population(out.open_engine())
+    if not population.whole:
+        out.note(f"compared with the {len(population.specimens):,} fingerprints of the most downloaded models")
+    return population.specimens
+
+
+def build_explanation(found: Resolved, peers: Sequence[Specimen] = ()) -> Explanation:
     """Everything there is to say of one model."""
     from zoo.explain.arithmetic import count_by_steps
     from zoo.explain.keys import explain_keys
     from zoo.explain.provenance import describe_reported
     from zoo.explain.reads import find_defaults
+    from zoo.explain.standing import compare_values
     from zoo.explain.write import Explanation
     from zoo.metrics.analysis import analyze
 
     analysis = analyze(found.config, repo_id=found.repo_id)
-    defaults = find_defaults(analysis.ledger) if analysis.ledger else {}
-    sums = count_by_steps(analysis.ledger, found.repo_id) if analysis.ledger else None
-    reported = describe_reported(analysis.as_dict(), found.row)
-    return Explanation(found.repo_id, explain_keys(found.config), defaults, sums, analysis.reason, reported)
+    ledger = analysis.ledger
+    return Explanation(
+        found.repo_id,
+        explain_keys(found.config),
+        find_defaults(ledger) if ledger else {},
+        count_by_steps(ledger, found.repo_id) if ledger else None,
+        analysis.reason,
+        describe_reported(analysis.as_dict(), found.row),
+        analysis.family,
+        compare_values(found.config, analysis.family, analysis.fingerprint, peers),
+        ledger,
+    )
 
 
 def write_document(said: Explanation) -> dict[str, object]:
     """The JSON of ``zoo explain``."""
+    from zoo.explain.layers import WIDTH
+    from zoo.explain.lineage import describe_lineage
     from zoo.explain.prose import write_arithmetic
 
+    standings = {path: each.as_dict() for path, each in said.standings.items()}
     return {
         "repo_id": said.repo_id,
-        "keys": [fact.as_dict() for fact in said.keys],
+        "family": said.family,
+        "keys": [{**fact.as_dict(), "standing": standings.get(fact.path)} for fact in said.keys],
         "defaults": dict(said.defaults),
+        "lineage": describe_lineage(said.ledger).as_dict() if said.ledger else None,
+        "drawing": said.draw_layers(WIDTH).splitlines() or None,
         "arithmetic": write_arithmetic(said.sums) if said.sums else None,
         "reason": said.reason,
         "reported": said.reported["reported"],
@@ -77,32 +117,65 @@ def write_document(said: Explanation) -> dict[str, object]:
 
 
 def print_explanation(console: Console, said: Explanation) -> None:
-    """Keys by group, then the sum."""
-    from rich.padding import Padding
+    """Keys by group, then the drawing and the sum."""
     from rich.text import Text
 
-    from zoo.explain.keys import USES
+    from zoo.explain.standing import PERCENTILES
     from zoo.explain.write import group_facts, list_defaults
+    from zoo.text import clean_text
 
-    console.print(Text(said.repo_id, style="bold"))
+    console.print(Text(clean_text(said.repo_id), style="bold"))
     for group, facts in group_facts(said.keys):
         console.print()
         console.print(Text(group.capitalize(), style="bold cyan"))
         for fact in facts:
-            line = Text.assemble((f"{fact.path}", "bold"), " = ", fact.text)
-            line.append(f"  [{fact.changes}; {USES[fact.use]}]", style="dim")
-            console.print(line, soft_wrap=False)
-            console.print(Padding(Text(fact.meaning), (0, 0, 0, 4)), soft_wrap=False)
+            print_key(console, fact, said.compare_key(fact))
     console.print()
+    if said.standings:
+        console.print(Text(PERCENTILES, style="dim"), soft_wrap=False)
+        console.print()
     if said.defaults:
         console.print(Text("Left out of the config: the defaults of the type", style="bold cyan"))
         for key, text in list_defaults(said.defaults):
-            console.print(Text.assemble((key, "bold"), " = ", text), soft_wrap=False)
+            console.print(Text.assemble((clean_text(key), "bold"), " = ", text), soft_wrap=False)
         console.print()
     if said.sums is None:
-        console.print(Text(f"No parameter count: {said.reason}"), soft_wrap=False)
+        console.print(Text(clean_text(f"No parameter count: {said.reason}")), soft_wrap=False)
         return
+    print_layers(console, said)
     print_sums(console, said.sums, said)
+
+
+def print_key(console: Console, fact: KeyFact, among: str) -> None:
+    """One key: its value, what it changes, what it is, and how it compares."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from zoo.explain.keys import USES
+    from zoo.text import clean_text
+
+    line = Text.assemble((clean_text(fact.path), "bold"), " = ", fact.text)
+    line.append(f"  [{fact.changes}; {USES[fact.use]}]", style="dim")
+    console.print(line, soft_wrap=False)
+    console.print(Padding(Text(fact.meaning), (0, 0, 0, 4)), soft_wrap=False)
+    if among:
+        console.print(Padding(Text(among, style="dim"), (0, 0, 0, 4)), soft_wrap=False)
+
+
+def print_layers(console: Console, said: Explanation) -> None:
+    """The lineage, and the drawing with one layer of each kind, as wide as the terminal."""
+    from rich.text import Text
+
+    from zoo.explain.layers import WIDTH
+    from zoo.explain.lineage import describe_lineage
+    from zoo.text import clean_text
+
+    assert said.ledger is not None  # a model that is counted has one
+    console.print(Text("Its layers, one of each kind", style="bold cyan"))
+    console.print(Text(clean_text(describe_lineage(said.ledger).text)), soft_wrap=False)
+    width = max(60, console.width) if console.is_terminal else WIDTH
+    console.print(Text(clean_text(said.draw_layers(width))), soft_wrap=True)
+    console.print()
 
 
 def print_sums(console: Console, sums: Arithmetic, said: Explanation) -> None:
@@ -134,6 +207,9 @@ def print_sums(console: Console, sums: Arithmetic, said: Explanation) -> None:
     ]
     print_sections(console, sections)
     console.print()
+    if prose.find_dense_equivalent(sums) is not None:
+        console.print(Text(prose.DENSE_RULE), soft_wrap=False)
+        console.print()
     console.print(Text(prose.describe_verdict(sums, said.reported)), soft_wrap=False)
     console.print()
     console.print(Text("What does not count, and why", style="bold cyan"))

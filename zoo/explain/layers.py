@@ -234,32 +234,32 @@ def join_words(words: Sequence[str]) -> str:
     return f" of {words[0]}" if len(words) == 1 else f" of {', '.join(words[:-1])} and {words[-1]}"
 
 
-def write_drawing(drawn: Iterable[Module | Stack]) -> str:
-    """The drawing as text in a fixed pitch."""
+def write_drawing(drawn: Iterable[Module | Stack], width: int = WIDTH) -> str:
+    """The drawing as text in a fixed pitch, wrapped to ``width`` columns as far as names allow."""
     lines: list[str] = []
     for item in drawn:
         if isinstance(item, Module):
-            lines += write_module(item, "")
+            lines += write_module(item, "", width)
             continue
         for kind in item.kinds:
             number = f"layer {kind.layers}" if kind.count == 1 else f"{kind.count} layers: {kind.layers}"
-            lines.append(f"┌─ {item.name}, {shorten(number)}")
+            lines.append(f"┌─ {item.name}, {shorten(number, width)}")
             for module in kind.modules:
-                lines += write_module(module, "│  ")
+                lines += write_module(module, "│  ", width)
             lines += [f"│  keeps {text}" for text in kind.keeps]
             lines.append("└─")
     return "\n".join(lines)
 
 
-def shorten(runs: str) -> str:
-    return runs if len(runs) <= WIDTH - 40 else f"{runs[: WIDTH - 44].rpartition(',')[0]},…"
+def shorten(runs: str, width: int = WIDTH) -> str:
+    return runs if len(runs) <= width - 40 else f"{runs[: width - 44].rpartition(',')[0]},…"
 
 
-def write_module(module: Module, margin: str) -> list[str]:
+def write_module(module: Module, margin: str, width: int = WIDTH) -> list[str]:
     """One line for a module, more where its tensors need them."""
     texts = [f"{name} {shape}" if name else shape for name, shape in module.tensors]
     head = f"{margin}{module.name:<26} "
-    room = max(WIDTH - len(head), 40)
+    room = max(width - len(head), 40)
     # A tensor's own text is not broken: its spaces are held together while the line is wrapped.
     held = ", ".join(text.replace(" ", "\0") for text in texts)
     wrapped = wrap(held, room, break_long_words=False, break_on_hyphens=False) or [""]

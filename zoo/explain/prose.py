@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isqrt
 from typing import Any
 
 from zoo.explain.arithmetic import Arithmetic, Step
 from zoo.explain.sheet import PART_LABELS, text_of
-from zoo.units import format_bytes
+from zoo.units import format_bytes, format_count
 
 Rows = list[tuple[str, ...]]
+#: What the dense equivalent is worth, and who says so.
+DENSE_RULE = (
+    "Dense equivalent: a rule of thumb for how large a dense model of like quality would be, and no law. The geometric "
+    "mean of total and active parameters is what people use, and trace to Wu and Tang 2024 (arXiv:2408.09895); what "
+    "experts are worth in fact depends on how sparse they are and on the training budget (Abnar et al. 2025, "
+    "arXiv:2501.12370)."
+)
 
 
 def label_part(part: str) -> str:
@@ -50,12 +58,24 @@ def list_totals(sums: Arithmetic) -> Rows:
 def list_splits(sums: Arithmetic) -> Rows:
     """Weights against biases, total against active."""
     params = sums.params
-    return [
+    rows: Rows = [
         ("Weights (they multiply)", f"{params.weights:,}"),
         ("Biases (they are added)", f"{params.biases:,}"),
         ("Active per token", f"{params.active:,}" + describe_active(sums)),
         ("Active without input embedding", f"{params.active_non_embedding:,}"),
     ]
+    dense = find_dense_equivalent(sums)
+    return (
+        rows
+        if dense is None
+        else [*rows, ("Dense equivalent, √(total × active)", f"{dense:,} ({format_count(dense)})")]
+    )
+
+
+def find_dense_equivalent(sums: Arithmetic) -> int | None:
+    """The geometric mean of total and active parameters, as :data:`DENSE_RULE` has it; None where all are active."""
+    params = sums.params
+    return None if params.active == params.total else isqrt(params.total * params.active)
 
 
 def describe_active(sums: Arithmetic) -> str:
@@ -67,10 +87,10 @@ def describe_active(sums: Arithmetic) -> str:
 
 def list_sizes(sums: Arithmetic) -> Rows:
     """Bytes of all parameters by data type, in GB (10^9) and GiB (2^30)."""
-    bits = {"float32": 4, "float16": 2, "int8": 1, "int4": 0.5}
+    width = {"float32": 4, "float16": 2, "int8": 1, "int4": 0.5}
     return [
         (
-            f"{dtype}, {bits[dtype]:g} bytes each",
+            f"{dtype}, {width[dtype]:g} byte{'' if width[dtype] == 1 else 's'} each",
             f"{size:,} bytes = {size / 1e9:,.2f} GB = {format_bytes(size)}",
         )
         for dtype, size in sums.sizes.items()
@@ -139,6 +159,7 @@ def write_arithmetic(sums: Arithmetic) -> dict[str, Any]:
         "weights": sums.params.weights,
         "biases": sums.params.biases,
         "active": sums.params.active,
+        "dense_equivalent": find_dense_equivalent(sums),
         "bytes_at": dict(sums.sizes),
         "not_counted": list_not_counted(sums),
     }

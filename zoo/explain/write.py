@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from zoo.arch.ledger import Ledger
 from zoo.explain.arithmetic import Arithmetic
 from zoo.explain.keys import USES, KeyFact, format_value
+from zoo.explain.layers import WIDTH, draw_model, write_drawing
+from zoo.explain.lineage import describe_lineage
 from zoo.explain.prose import (
+    DENSE_RULE,
     describe_verdict,
+    find_dense_equivalent,
     list_not_counted,
     list_sizes,
     list_splits,
     list_totals,
     title_step,
 )
+from zoo.explain.standing import PERCENTILES, Standings, describe_standings
 from zoo.text import clean_text
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
@@ -29,7 +36,13 @@ _LATEX = {
     "−": "--",
     "–": "--",
     "…": r"\dots{}",
+    "√": r"$\surd$",
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
+
+
+#: Lines of a drawing in plain ASCII, which every LaTeX can set.
+_LINES = str.maketrans({"┌": "+", "└": "+", "─": "-", "│": "|", "×": "x", "·": "*", "−": "-", "…": "."})
+_LATEX_WIDTH = 84
 
 
 class Explanation(NamedTuple):
@@ -41,6 +54,17 @@ class Explanation(NamedTuple):
     sums: Arithmetic | None
     reason: str | None
     reported: Mapping[str, Any]
+    family: str | None = None
+    standings: Mapping[str, Standings] = MappingProxyType({})  #: by path of key; empty with nothing to compare with
+    ledger: Ledger | None = None
+
+    def compare_key(self, fact: KeyFact) -> str:
+        """How the value of a key compares with those of other models; empty where none states it."""
+        return describe_standings(self.standings.get(fact.path), self.family)
+
+    def draw_layers(self, width: int) -> str:
+        """The drawing of the model, one layer of each kind; empty where it cannot be counted."""
+        return write_drawing(draw_model(self.ledger), width) if self.ledger else ""
 
 
 def escape_markdown(text: str) -> str:
@@ -55,16 +79,20 @@ def write_markdown(said: Explanation) -> str:
     """The explanation as Markdown with tables."""
     lines = [f"# {escape_markdown(said.repo_id)}", "", "## Every key of its config", ""]
     for group, facts in group_facts(said.keys):
-        lines += [f"### {group.capitalize()}", "", "| key | value | what it is | what it changes | read by zoo |"]
-        lines.append("| --- | --- | --- | --- | --- |")
+        heads = ("key", "value", "what it is", "what it changes", "read by zoo", "among others")
+        lines += [f"### {group.capitalize()}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
         for fact in facts:
-            cells = (fact.path, fact.text, fact.meaning, fact.changes, USES[fact.use])
+            cells = (fact.path, fact.text, fact.meaning, fact.changes, USES[fact.use], said.compare_key(fact))
             lines.append(f"| {' | '.join(escape_markdown(cell) for cell in cells)} |")
         lines.append("")
+    lines += [escape_markdown(PERCENTILES), ""] if said.standings else []
     if said.defaults:
         lines += ["### Left out of the config: the defaults of the type", "", "| key | value |", "| --- | --- |"]
         lines += [f"| {escape_markdown(key)} | {escape_markdown(text)} |" for key, text in list_defaults(said.defaults)]
         lines.append("")
+    if said.ledger:
+        lines += ["## Its layers, one of each kind", "", describe_lineage(said.ledger).text, ""]
+        lines += ["```text", clean_text(said.draw_layers(WIDTH)).replace("`", "'"), "```", ""]
     lines += ["## Its parameters, step by step", ""]
     if said.sums is None:
         return "\n".join([*lines, f"Not counted: {escape_markdown(said.reason or '')}.", ""])
@@ -86,6 +114,8 @@ def write_sums_markdown(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterat
     for title, rows in (("Total", list_totals(sums)), ("Split", list_splits(sums)), ("Size", list_sizes(sums))):
         yield from ("", f"### {title}", "", "| | |", "| --- | ---: |")
         yield from (f"| {escape_markdown(label)} | {escape_markdown(value)} |" for label, value in rows)
+    if find_dense_equivalent(sums) is not None:
+        yield from ("", escape_markdown(DENSE_RULE))
     yield from ("", escape_markdown(describe_verdict(sums, reported)), "", "### What does not count, and why", "")
     yield from (f"- {escape_markdown(said)}" for said in list_not_counted(sums))
 
@@ -98,13 +128,19 @@ def write_latex(said: Explanation) -> str:
         lines += [rf"\subsection*{{{group.capitalize()}}}", r"\begin{description}"]
         for fact in facts:
             name = rf"\item[\texttt{{{escape_latex(fact.path)}}}] \texttt{{{escape_latex(fact.text)}}}"
-            lines.append(f"{name} {escape_latex(fact.meaning)} Changes: {escape_latex(fact.changes)}.")
+            among = f" Among others: {escape_latex(said.compare_key(fact))}." if said.compare_key(fact) else ""
+            lines.append(f"{name} {escape_latex(fact.meaning)} Changes: {escape_latex(fact.changes)}.{among}")
         lines.append(r"\end{description}")
     if said.defaults:
         lines += [r"\subsection*{Left out of the config: the defaults of the type}", r"\begin{itemize}"]
         for key, text in list_defaults(said.defaults):
             lines.append(rf"\item \texttt{{{escape_latex(key)}}} = \texttt{{{escape_latex(text)}}}")
         lines.append(r"\end{itemize}")
+    lines += [escape_latex(PERCENTILES)] if said.standings else []
+    if said.ledger:
+        lines += [r"\subsection*{Layers, one of each kind}", escape_latex(describe_lineage(said.ledger).text)]
+        drawing = clean_text(said.draw_layers(_LATEX_WIDTH)).translate(_LINES)
+        lines += [r"{\footnotesize\begin{verbatim}", drawing, r"\end{verbatim}}"]
     lines.append(r"\subsection*{Parameters, step by step}")
     if said.sums is None:
         lines.append(f"Not counted: {escape_latex(said.reason or '')}.")
@@ -130,6 +166,8 @@ def write_sums_latex(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterator[
         yield r"\noindent\begin{tabular}{lr}"
         yield from (rf"{escape_latex(label)} & {escape_latex(value)} \\" for label, value in rows)
         yield r"\end{tabular}\par\medskip"
+    if find_dense_equivalent(sums) is not None:
+        yield escape_latex(DENSE_RULE) + r"\par"
     yield escape_latex(describe_verdict(sums, reported))
     yield from (r"\subsection*{What does not count, and why}", r"\begin{itemize}")
     yield from (rf"\item {escape_latex(said)}" for said in list_not_counted(sums))
