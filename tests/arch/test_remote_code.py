@@ -15,6 +15,7 @@ from tests.arch.remote_models import (
     DELTA_NET,
     FALCON,
     GLA,
+    GROK_1,
     HUNYUAN,
     INTERN_VIT,
     INTERNVL,
@@ -236,3 +237,21 @@ def test_a_key_that_a_qwen_file_lacks_is_missing(key: str) -> None:
 def test_what_no_total_vouches_for_is_refused(config: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnsupportedError, match=reason):
         total(config)
+
+
+def test_the_files_of_grok_1_are_its_tensors() -> None:
+    """One file a tensor, the experts of a matrix in one; matrices in 8 bits with scales, all else in 32."""
+    ledger = build_ledger(GROK_1)
+    own = [tensor for tensor in ledger.parameters if not tensor.tied_to]
+    assert sum(1 if tensor.layers is None else len(tensor.layers) for tensor in own) == 770
+    sizes = {
+        tensor.name.removesuffix(".weight").rpartition(".")[2]: tensor.stored // (1 if tensor.layers is None else 64)
+        for tensor in own
+    }
+    assert sizes["linear_v"] == 1_610_612_736
+    assert sizes["k_proj"] == 6_291_456
+    assert 4 * sizes["gate"] == 196_608
+    assert 4 * sizes["scale"] == 24_576
+    packed = sum(t.stored * (1 if t.part in ("attention", "experts") else 4) for t in own)
+    assert round(packed / 1e9) == 318
+    assert active(GROK_1) == 83_756_587_008

@@ -125,6 +125,7 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "exaone": {**GROUPED, "num_layers": 3},
     "deepseek": {**EXPERTS, "n_routed_experts": 8, "n_shared_experts": 2},
     "bailing_moe": {**EXPERTS, "num_experts": 8, "num_shared_experts": 1},
+    "grok-1": {**GROUPED, "num_experts": 8, "num_experts_per_tok": 2},
     "chatglm": {
         "hidden_size": 64,
         "num_layers": 3,
