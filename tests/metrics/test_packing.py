@@ -338,7 +338,7 @@ def test_mlx_packs_tables_too() -> None:
         ({"quant_method": "fp8", "scale_fmt": "ue8m0"}, "ue8m0"),
         ({"quant_method": "fp8", "modules_to_not_convert": "lm_head"}, "not a list of names"),
         ({"quant_method": "modelopt", "quant_algo": "W4A8_AWQ"}, "W4A8_AWQ"),
-        ({"quant_algo": "MIXED_PRECISION"}, "no quantized_layers"),
+        ({"quant_algo": "MIXED_PRECISION"}, "neither quantized_layers nor config_groups"),
         ({"quant_algo": "MIXED_PRECISION", "quantized_layers": {"model": {}}}, "quant_algo 'None'"),
         ({"bits": 4, "group_size": 64, "mode": "mxfp4"}, "mode is 'mxfp4'"),
         ({"bits": 4, "group_size": -1}, "group_size is -1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -85,25 +86,67 @@ LAYERS = range(120)
     ],
 )
 def test_layers_that_no_rule_can_tell_apart_are_asked_once(rule: str, asked: list[int]) -> None:
-    groups = list(build_rules([rule], loose=True).numbers.split(LAYERS))
+    groups = list(build_rules([rule], loose=True).numbers.layers.split(LAYERS))
     assert sorted(layer for layer, _ in groups) == asked
     assert sum(times for _, times in groups) == len(LAYERS)
 
 
 _COMPONENT = st.sampled_from(
-    ["model", "layers", "mlp", "7", "17", "1", "70", "*", ".*", r"\d+", r"\d", ".", "(1|17)", "re:"]
+    ["model", "layers", "mlp", "experts", "7", "17", "1", "70", "*", ".*", r"\d+", r"\d", ".", "(1|17)", "re:", "up"]
 )
+EXPERTS = range(72)
 
 
-@settings(max_examples=4000)
+@settings(max_examples=1000)
 @given(st.lists(st.lists(_COMPONENT, min_size=1, max_size=5).map(lambda c: "".join(c) if "re:" in c else ".".join(c))))
 def test_asking_the_layers_once_says_what_asking_each_would(rules: list[str]) -> None:
     try:
         read = build_rules(rules, loose=True)
     except NotWorkedOutError:
         return
-    once = sum(times for layer, times in read.numbers.split(LAYERS) if read.match(f"model.layers.{layer}.mlp"))
+    once = sum(times for layer, times in read.numbers.layers.split(LAYERS) if read.match(f"model.layers.{layer}.mlp"))
     assert once == sum(read.match(f"model.layers.{layer}.mlp") for layer in LAYERS)
+
+
+@settings(max_examples=400)
+@given(st.lists(st.lists(_COMPONENT, min_size=1, max_size=8).map(lambda c: "".join(c) if "re:" in c else ".".join(c))))
+def test_asking_the_experts_once_says_what_asking_each_would(rules: list[str]) -> None:
+    try:
+        read = build_rules(rules, loose=True)
+    except NotWorkedOutError:
+        return
+    experts = list(read.numbers.experts.split(EXPERTS))
+    layers = list(read.numbers.layers.split((1, 7, 8, 17)))
+    name = "model.layers.{}.mlp.experts.{}.up".format
+    once = sum(m * n for layer, m in layers for expert, n in experts if read.match(name(layer, expert)))
+    assert once == sum(read.match(name(layer, expert)) for layer in (1, 7, 8, 17) for expert in EXPERTS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked"),
+    [
+        ("model.layers.7.mlp", [0]),
+        ("model.layers.7.mlp.experts.7.up_proj", [0, 7]),
+        ("7.up_proj", [0, *(n for n in EXPERTS if "7" in str(n))]),
+        ("model.layers.*.mlp.experts.*.w1", [0]),
+        ("model.layers.3.mlp.experts.55*", [0, 55]),
+        (r"re:.*layers\.\d\.mlp", [0]),
+        (r"re:.*layers\.[0-9]\.mlp\.experts\.12\.", [0, 12]),
+        (r"re:.*experts\.[0-3]\.", list(EXPERTS)),
+    ],
+)
+def test_experts_that_no_rule_can_tell_apart_are_asked_once(rule: str, asked: list[int]) -> None:
+    groups = list(build_rules([rule], loose=True).numbers.experts.split(EXPERTS))
+    assert sorted(expert for expert, _ in groups) == asked
+    assert sum(times for _, times in groups) == len(EXPERTS)
+
+
+@pytest.mark.parametrize("rule", ["re:vision.tower", "re:.*self_attn", r"re:.*\.mlp\.up_proj.*", "re:.*mlp.up"])
+def test_a_dot_in_a_pattern_is_any_character_and_an_escaped_one_is_a_dot(rule: str) -> None:
+    names = ("vision_tower.fc1", "model.self_attn.q", "model.mlp.up_proj", "model.mlp_up_proj", "model.mlpxup")
+    plain = re.compile(rule.removeprefix("re:"))
+    read = build_rules([rule], loose=True)
+    assert [read.match(name) for name in names] == [plain.match(name) is not None for name in names]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +170,7 @@ def test_the_worst_pattern_that_is_taken_is_quick() -> None:
     assert time.perf_counter() - started < 1
 
 
-@pytest.mark.parametrize("rules", ["lm_head", 3, {"lm_head": 1}, [1], ["x"] * 20_001])
+@pytest.mark.parametrize("rules", ["lm_head", 3, {"lm_head": 1}, [1], ["x"] * 100_001])
 def test_what_is_no_list_of_names_is_refused(rules: object) -> None:
     with pytest.raises(NotWorkedOutError, match="list of modules"):
         read_rules(rules)

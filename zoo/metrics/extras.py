@@ -12,15 +12,18 @@ from math import prod
 from zoo.arch.ledger import Ledger, build_ledger
 from zoo.arch.rows import Tensor
 from zoo.metrics.facts import read_dim
+from zoo.metrics.packing import pack_weights
+from zoo.metrics.sums import sum_params
 
 #: Types whose classes once saved a causal mask [context, context] in every layer.
 MASKED_TYPES = ("gpt2", "openai-gpt", "gpt_neo", "gpt_neox", "gptj", "codegen", "decision_transformer", "imagegpt")
-#: Types whose checkpoints hold a layer that predicts a further token though their config does not say so, and the key
-#: that would.
+#: Types whose checkpoints hold layers that predict further tokens though their config does not say so, the key that
+#: would, and how many they are.
 UNSAID_MTP = {
-    "qwen3_next": "mtp_num_hidden_layers",
-    "ernie4_5_moe": "num_nextn_predict_layers",
-    "glm4_moe_lite": "num_nextn_predict_layers",
+    "qwen3_next": ("mtp_num_hidden_layers", 1),
+    "ernie4_5_moe": ("num_nextn_predict_layers", 1),
+    "glm4_moe_lite": ("num_nextn_predict_layers", 1),
+    "mimo_v2_flash": ("num_nextn_predict_layers", 3),
 }
 #: Learned positions of packed patches in the code beside PaddleOCR-VL's weights.
 PACKED_POSITIONS = 32_768
@@ -58,10 +61,17 @@ def list_mtp(ledger: Ledger) -> Iterator[tuple[str, int]]:
     They may be stored without the biases that balance their routers; and they repeat the input embedding and the head.
     """
     rows = [tensor for tensor in ledger.tensors if tensor.role == "mtp"]
-    key, raw = UNSAID_MTP.get(ledger.architecture.model_type), ledger.config.raw
-    if key and not rows and key not in raw:
-        rows = [tensor for tensor in build_ledger({**raw, key: 1}).tensors if tensor.role == "mtp"]
-        yield "next-token-prediction (MTP) layers, of which the config says nothing", sum(t.stored for t in rows)
+    key, count = UNSAID_MTP.get(ledger.architecture.model_type, ("", 0))
+    if key and not rows and key not in ledger.config.raw:
+        said = {**ledger.config.raw, key: count}
+        whole = build_ledger(said)
+        rows = [tensor for tensor in whole.tensors if tensor.role == "mtp"]
+        unsaid = "next-token-prediction (MTP) layers, of which the config says nothing"
+        elements = sum(tensor.stored for tensor in rows)
+        scales = pack_weights(said, whole, sum_params(whole), None).mtp_scale_elements
+        yield unsaid, elements
+        if scales:
+            yield f"{unsaid}, with their scales", elements + scales
     biases = sum(tensor.stored for tensor in rows if tensor.name.endswith("e_score_correction_bias"))
     if biases:
         rest = sum(tensor.stored for tensor in rows) - biases

@@ -6,7 +6,7 @@ Fused tensors of experts stand for one matrix per expert (gate and up apart), as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +14,14 @@ from zoo.arch.ledger import Ledger
 from zoo.arch.rows import Tensor
 from zoo.metrics.dtypes import count_bytes
 from zoo.metrics.packing_layouts import STORED_AS, STORED_BITS, Layout
+from zoo.metrics.packing_linears import Reader
 from zoo.metrics.packing_methods import find_quantization, find_usual_dtype, name_method, read_scheme
 from zoo.metrics.packing_rules import NotWorkedOutError
 from zoo.metrics.packing_schemes import TOWER_PARTS, Linear, Scheme
 from zoo.metrics.sums import Params
 
-#: Classes whose linear layers keep their weights as [inputs, outputs].
-_TRANSPOSED_TYPES = ("gpt2", "openai-gpt", "imagegpt", "decision_transformer")
+#: Numbers of layers or experts, each with how many it stands for; None where there is no number.
+Shares = tuple[tuple[int | None, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def pack_weights(config: Mapping[str, Any], ledger: Ledger, params: Params, dtyp
             pack_tensors([t for t in ledger.tensors if t.role == role], scheme, ledger, stored, text_only)
             for role in ("param", "mtp")
         )
+        if (missed := scheme.find_missed()) is not None:
+            raise NotWorkedOutError(f"it names {missed!r:.80}, which is no linear layer of the model")
     except NotWorkedOutError as error:
         return Packing(dtype, None, method, (f"the bytes of quantisation {method!r:.40} are not worked out: {error}",))
     if unsure:
@@ -124,25 +127,27 @@ class Sum:
 def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stored: str, text_only: bool) -> Sum:
     """All of ``tensors`` as ``scheme`` stores them, the rest as ``stored``."""
     total = Sum()
-    hidden = ledger.text.dim("hidden")
-    transposed = ledger.architecture.model_type in _TRANSPOSED_TYPES
+    read = Reader(ledger, scheme.tables)
     biases = {tensor.name for tensor in ledger.tensors if tensor.name.endswith(".bias")}
-    asked: dict[int, tuple[tuple[int | None, int], ...]] = {id(None): ((None, 1),)}  # rows of a group share their list
+    asked: dict[int, Shares] = {id(None): ((None, 1),)}  # rows of a group share their list
+    numbers = scheme.numbers
     for tensor in tensors:
         if not tensor.stored:
             continue
-        linears = list(split_linears(tensor, hidden, transposed, scheme.tables))
+        linears = list(read.split_linears(tensor))
         if not linears or (text_only and tensor.part in TOWER_PARTS):
             total.add(stored, tensor.stored)
             continue
         groups = asked.get(id(tensor.layers))
         if groups is None:
-            groups = asked[id(tensor.layers)] = tuple(scheme.numbers.split(tensor.layers or ()))
-        for linear, copies in linears:
+            groups = asked[id(tensor.layers)] = tuple(numbers.layers.split(tensor.layers or ()))
+        for linear, copies, experts in linears:
             biased = f"{linear.name}.bias" in biases
-            for layer, times in groups:
-                placed = place_linear(linear, layer, biased)
-                add_linear(total, scheme.choose(placed), placed, copies * times, stored)
+            alike = tuple(numbers.experts.split(range(experts))) if experts else ((None, 1),)
+            for layer, layers in groups:
+                for expert, times in alike:
+                    placed = place_linear(linear, layer, expert, biased)
+                    add_linear(total, scheme.choose(placed), placed, copies * layers * times, stored)
     return total
 
 
@@ -158,41 +163,10 @@ def add_linear(total: Sum, layout: Layout | None, linear: Linear, copies: int, s
     total.unbiased += 0 if linear.biased else linear.outputs * copies
 
 
-def place_linear(linear: Linear, layer: int | None, biased: bool) -> Linear:
-    """The linear layer of one numbered layer; its name says which."""
-    name = linear.name if layer is None else linear.name.replace("{}", str(layer), 1)
-    return Linear(name, linear.part, linear.outputs, linear.inputs, linear.in_layers, linear.extra, biased)
-
-
-def split_linears(tensor: Tensor, hidden: int, transposed: bool, tables: bool) -> Iterator[tuple[Linear, int]]:
-    """The matrices that a checkpoint holds for ``tensor`` in one layer, each with the number of its copies.
-
-    None for what is no linear layer: vectors, convolutions, lookup tables (unless ``tables``), bare parameters.
-    """
-    in_layers, extra = tensor.layers is not None, tensor.role == "mtp"
-    module = tensor.name.removesuffix(".weight")
-    if tensor.part == "experts" and len(tensor.shape) == 3 and tensor.op == "matmul":
-        yield from split_experts(tensor, hidden, in_layers, extra)
-    elif len(tensor.shape) == 2 and tensor.name.endswith(".weight"):
-        outputs, inputs = reversed(tensor.shape) if transposed and tensor.part != "head" else tensor.shape
-        if tensor.op == "lookup":
-            if tables:
-                yield Linear(module, tensor.part, *tensor.shape, in_layers, extra), tensor.copies
-        elif tensor.op == "matmul" and (tables or tensor.part != "router"):
-            yield Linear(module, tensor.part, outputs, inputs, in_layers, extra), tensor.copies
-
-
-def split_experts(tensor: Tensor, hidden: int, in_layers: bool, extra: bool) -> Iterator[tuple[Linear, int]]:
-    """Fused experts [E, 2 x width, hidden] or [E, hidden, width], either way round, as E separate matrices."""
-    experts, *matrix = tensor.shape
-    path, _, name = tensor.name.rpartition(".")
-    up = "gate_up" in name
-    outputs, inputs = matrix
-    if (inputs if up else outputs) != hidden:
-        outputs, inputs = inputs, outputs
-    copies = experts * tensor.copies
-    if up:
-        for half in ("gate_proj", "up_proj"):
-            yield Linear(f"{path}.0.{half}", tensor.part, outputs // 2, inputs, in_layers, extra), copies
-    else:
-        yield Linear(f"{path}.0.{name}", tensor.part, outputs, inputs, in_layers, extra), copies
+def place_linear(linear: Linear, layer: int | None, expert: int | None, biased: bool) -> Linear:
+    """The linear layer of one numbered layer, and one numbered expert; its names say which."""
+    name, also = linear.name, linear.also
+    for number in (layer, expert):
+        if number is not None:
+            name, also = name.replace("{}", str(number), 1), also.replace("{}", str(number), 1)
+    return Linear(name, linear.part, linear.outputs, linear.inputs, linear.in_layers, linear.extra, biased, also)

@@ -1,8 +1,8 @@
-"""Methods that give groups of modules their own scheme: compressed-tensors and NVIDIA ModelOpt."""
+"""compressed-tensors: groups of modules, each with a scheme of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -12,6 +12,14 @@ from zoo.metrics.packing_rules import NameRules, NotWorkedOutError, read_rules
 from zoo.metrics.packing_schemes import UNPACKED_PARTS, Linear, Scheme, read_bits, read_block, read_group
 
 _UNCOMPRESSED = ("initialized", "calibration", "frozen")
+
+
+Choose = Callable[[Linear], Layout | None]
+
+
+def leave_alone(linear: Linear) -> Layout | None:
+    """Whatever no group takes stays as it is."""
+    return None
 
 
 class Group(NamedTuple):
@@ -44,19 +52,29 @@ def read_compressed_tensors(q: Mapping[str, Any], stored: str) -> Scheme:
     return scheme._replace(name=f"compressed-tensors-{words.popitem()[0] if len(words) == 1 else 'mixed'}")
 
 
-def choose_by_group(groups: list[Group], ignored: NameRules) -> Scheme:
-    """The first group that names a module decides, then the first that takes all linear layers."""
+def choose_by_group(groups: list[Group], ignored: NameRules, otherwise: Choose = leave_alone) -> Scheme:
+    """The first group that names a module decides, then the first that takes all linear layers, then ``otherwise``.
+
+    A group that names modules of which none is met is a sign that the checkpoint spells them in a way not known here.
+    """
     named = [group for group in groups if not group.linear]
-    general = [group for group in groups if group.linear]
+    general = next((group.layout for group in groups if group.linear), None)
+    met: set[int] = set()
 
     def choose(linear: Linear) -> Layout | None:
-        if linear.part in UNPACKED_PARTS or ignored.match(linear.name):
-            return None
-        found = next((group for group in named if group.targets.match(linear.name)), None)
-        found = found or (general[0] if general else None)
-        return found.layout if found else None
+        if linear.part in UNPACKED_PARTS or linear.is_in(ignored):
+            return otherwise(linear)
+        for index, group in enumerate(named):
+            if linear.is_in(group.targets):
+                met.add(index)
+                return group.layout
+        return general or otherwise(linear)
 
-    return Scheme("", choose, reduce(or_, (group.targets.numbers for group in groups), ignored.numbers))
+    def find_missed() -> str | None:
+        return next((group.word for index, group in enumerate(named) if index not in met), None)
+
+    numbers = reduce(or_, (group.targets.numbers for group in groups), ignored.numbers)
+    return Scheme("", choose, numbers, find_missed=find_missed)
 
 
 def read_group_scheme(group: object, outer_format: object, stored: str) -> Group:
@@ -108,46 +126,3 @@ def byte_layout(weights: Mapping[str, Any], dtype: str, scale: str, symmetric: b
     if strategy == "group" and symmetric:
         return scaled_layout(dtype, scale, (1, read_group(weights, "group_size")), static_input=static)
     raise NotWorkedOutError(f"its strategy {strategy!r:.40} is not known")
-
-
-def read_modelopt(q: Mapping[str, Any], stored: str) -> Scheme:
-    """NVIDIA ModelOpt: FP8 (a scale F32 for the weights, one for the inputs) and NVFP4 (blocks of 16), but for the
-    modules in ``ignore`` or ``exclude_modules``; MIXED_PRECISION names each module in ``quantized_layers``.
-
-    The scales of a quantised KV cache (two numbers a layer) are not counted.
-    """
-    algorithm = str(q.get("quant_algo"))
-    ignored = read_rules(q.get("ignore", q.get("exclude_modules")))
-    if algorithm == "MIXED_PRECISION":
-        return read_mixed(q, ignored)
-    layout, word = find_modelopt_layout(algorithm)
-
-    def choose(linear: Linear) -> Layout | None:
-        return None if linear.part in UNPACKED_PARTS or ignored.match(linear.name) else layout
-
-    return Scheme(word, choose, ignored.numbers)
-
-
-def find_modelopt_layout(algorithm: str) -> tuple[Layout, str]:
-    if algorithm == "FP8":
-        return scaled_layout("F8_E4M3", "F32", None, static_input="F32", scalars=True), "fp8"
-    if algorithm == "NVFP4":
-        return fp4_layout(16, "F8_E4M3", 2, scalars=True), "nvfp4"
-    raise NotWorkedOutError(f"the layout of quant_algo {algorithm!r:.40} is not known")
-
-
-def read_mixed(q: Mapping[str, Any], ignored: NameRules) -> Scheme:
-    """Each module by the entry that names it or a module above it."""
-    layers = q.get("quantized_layers")
-    if not isinstance(layers, Mapping) or not layers:
-        raise NotWorkedOutError("it has no quantized_layers")
-    modules: dict[str, list[str]] = {}
-    for name, entry in layers.items():
-        said = entry.get("quant_algo") if isinstance(entry, Mapping) else None
-        modules.setdefault(str(said), []).append(str(name))
-    groups = [
-        Group(word, layout, False, read_rules(names))
-        for algorithm, names in modules.items()
-        for layout, word in [find_modelopt_layout(algorithm)]
-    ]
-    return choose_by_group(groups, ignored)._replace(name="modelopt-mixed")

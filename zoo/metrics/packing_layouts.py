@@ -124,6 +124,17 @@ def scaled_layout(
     return lay_out
 
 
+def sharded_layout(shards: int, layout: Layout) -> Layout:
+    """A matrix cut into ``shards`` along its outputs, each laid out for itself; whole where they do not divide."""
+
+    def lay_out(outputs: int, inputs: int) -> tuple[Piece, ...]:
+        if outputs % shards:
+            return layout(outputs, inputs)
+        return tuple(piece._replace(elements=shards * piece.elements) for piece in layout(outputs // shards, inputs))
+
+    return lay_out
+
+
 def channel_layout(dtype: str, scale: str, *, symmetric: bool = True, static_input: str | None = None) -> Layout:
     """One byte a weight and a scale for each output; a zero point I8 for each when not ``symmetric``."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zoo.metrics.packing_groups import read_compressed_tensors, read_modelopt
+from zoo.metrics.packing_groups import leave_alone, read_compressed_tensors
 from zoo.metrics.packing_layouts import (
     Layout,
     Piece,
@@ -23,7 +23,9 @@ from zoo.metrics.packing_layouts import (
     fp4_layout,
     gptq_layout,
     scaled_layout,
+    sharded_layout,
 )
+from zoo.metrics.packing_modelopt import read_modelopt
 from zoo.metrics.packing_numbers import read_numbers
 from zoo.metrics.packing_rules import NotWorkedOutError, read_rules
 from zoo.metrics.packing_schemes import (
@@ -71,7 +73,8 @@ def read_scheme(quantization: Mapping[str, Any], config: Mapping[str, Any], stor
     """
     method = name_method(quantization)
     if isinstance(quantization.get("quant_algo"), str):  # ModelOpt exports also under other methods' names
-        return read_modelopt(quantization, stored)
+        beside = method == "fp8" and "weight_block_size" in quantization  # what it left of a checkpoint in FP8
+        return read_modelopt(quantization, read_fp8(quantization, config).choose if beside else leave_alone)
     readers: dict[str, Callable[[], Scheme]] = {
         "gptq": lambda: read_gptq(quantization),
         "awq": lambda: read_awq(quantization),
@@ -118,9 +121,9 @@ def read_gptq(q: Mapping[str, Any]) -> Scheme:
         if linear.part == "head":
             return layout if q.get("lm_head") is True else None
         outside = not linear.in_layers or linear.part in (*UNPACKED_PARTS, *TOWER_PARTS)
-        if outside or linear.inputs % 32 or linear.outputs % 32 or skipped.match(linear.name):
+        if outside or linear.inputs % 32 or linear.outputs % 32 or linear.is_in(skipped):
             return None
-        return layout if chosen is None or chosen.match(linear.name) else None
+        return layout if chosen is None or linear.is_in(chosen) else None
 
     return Scheme(f"gptq-int{bits}", choose, skipped.numbers | chosen.numbers if chosen else skipped.numbers)
 
@@ -144,7 +147,7 @@ def read_awq(q: Mapping[str, Any]) -> Scheme:
         outside = (
             not linear.in_layers or linear.part in UNPACKED_PARTS or linear.part in TOWER_PARTS or linear.part == "head"
         )
-        return None if outside or linear.outputs % 8 or rules.match(linear.name) else layout
+        return None if outside or linear.outputs % 8 or linear.is_in(rules) else layout
 
     return Scheme(f"awq-int{bits}", choose, rules.numbers)
 
@@ -166,14 +169,21 @@ def read_bitsandbytes(q: Mapping[str, Any]) -> Scheme:
     return Scheme(f"bitsandbytes-{name}", choose, rules.numbers)
 
 
-#: By the stored counts of DeepSeek-V4-Pro: 23,169,335,296 elements of F8_E4M3 are all its other matrices.
-_LEFT_BY_DEEPSEEK_V4 = (
-    "compressor.kv_proj",
-    "compressor.gate_proj",
-    "indexer.kv_proj",
-    "indexer.gate_proj",
-    "weights_proj",
-)
+#: What the FP8 checkpoints of a type leave as it is, by their stored counts: the 23,169,335,296 elements of F8_E4M3 of
+#: DeepSeek-V4-Pro are all its other matrices; MiMo-V2-Flash has no scales for its output projections.
+_LEFT_BY = {
+    "deepseek_v4": (
+        "compressor.kv_proj",
+        "compressor.gate_proj",
+        "indexer.kv_proj",
+        "indexer.gate_proj",
+        "weights_proj",
+    ),
+    "mimo_v2_flash": ("self_attn.o_proj",),
+}
+#: MiMo-V2-Flash was quantised in as many shards: blocks of scales begin anew in each, and its keys of four heads of 192
+#: have eight rows of them.
+_MIMO_SHARDS = 4
 
 
 def read_fp8(q: Mapping[str, Any], config: Mapping[str, Any]) -> Scheme:
@@ -184,7 +194,8 @@ def read_fp8(q: Mapping[str, Any], config: Mapping[str, Any]) -> Scheme:
     activations have a scale each. The matrix that joins the two inputs of V3's next-token-prediction layer is not
     packed.
     """
-    fourth = str(config.get("model_type")).startswith("deepseek_v4")
+    model_type = str(config.get("model_type"))
+    fourth = model_type.startswith("deepseek_v4")
     block = read_block(q.get("weight_block_size"))
     static = "F32" if q.get("activation_scheme") == "static" else None
     scale = read_scale_type(q, config)
@@ -192,13 +203,16 @@ def read_fp8(q: Mapping[str, Any], config: Mapping[str, Any]) -> Scheme:
     experts = fp4_layout(32, "F8_E8M0", 0, dtype="I8") if config.get("expert_dtype") == "fp4" else layout
     listed = q.get("modules_to_not_convert", q.get("ignored_layers"))
     choose_listed, rules = skip_listed(listed, layout)
-    left = read_rules(_LEFT_BY_DEEPSEEK_V4 if fourth else None)
+    left = read_rules(_LEFT_BY.get(model_type))
+    keys = sharded_layout(_MIMO_SHARDS, layout) if model_type == "mimo_v2_flash" else layout
 
     def choose(linear: Linear) -> Layout | None:
         joins = linear.extra and linear.part == "other" and not fourth
-        if joins or choose_listed(linear) is None or left.match(linear.name):
+        if joins or choose_listed(linear) is None or linear.is_in(left):
             return None
-        return experts if linear.part == "experts" else layout
+        if linear.part == "experts":
+            return experts
+        return keys if linear.name.endswith("k_proj") else layout
 
     return Scheme("fp8", choose, rules.numbers)
 
@@ -225,7 +239,7 @@ def read_mxfp4(q: Mapping[str, Any]) -> Scheme:
     rules = read_rules(q.get("modules_to_not_convert"))
 
     def choose(linear: Linear) -> Layout | None:
-        return layout if linear.part == "experts" and not rules.match(linear.name) else None
+        return layout if linear.part == "experts" and not linear.is_in(rules) else None
 
     return Scheme("mxfp4", choose, rules.numbers)
 

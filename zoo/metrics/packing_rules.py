@@ -7,7 +7,7 @@ The lists are text from strangers. Regular expressions are taken only when they 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
@@ -19,11 +19,9 @@ class NotWorkedOutError(Exception):
     """The layout of these stored weights cannot be told from the config; ``str(error)`` says why."""
 
 
-#: Rules beyond this are no real list: the longest known have some thousand entries.
-MAX_RULES = 20_000
+#: Rules beyond this are no real list: the longest known name every matrix of 512 experts in 40 layers.
+MAX_RULES = 100_000
 MAX_PATTERNS = 2_000
-#: Up to this many rules are looked for one by one; of more, the runs of a name are looked up among them.
-FEW_RULES = 40
 _WORD = r"(?:[\w\-]|\\\.|\.(?![*+?{]))"
 _CLASS = r"(?:\\d|\[(?:\w-\w|\w|[.\-])+\])[+]?"
 _PLAIN = rf"(?:{_WORD}|{_CLASS})"
@@ -31,6 +29,10 @@ _GROUP = rf"\((?:\?:)?{_PLAIN}*(?:\|{_PLAIN}*)*\)\??"
 #: What a regular expression may be made of; groups are not repeated and hold no wildcard.
 _SIMPLE = re.compile(rf"\^?(?:{_PLAIN}|{_GROUP}|\.\*|\.\+)*\$?")
 _MAX_GROUPS = 4
+#: The regular expression that asks for plain text anywhere.
+_ANYWHERE = re.compile(r"\.\*((?:[\w\-]|\\\.)+)(?:\.\*)?")
+#: The plain text that a glob begins with.
+_START = re.compile(r"[\w.\-]*")
 _GLOB = frozenset("*?[")
 _REGEX = frozenset("\\()|^$+")
 
@@ -44,37 +46,37 @@ class NameRules:
     """
 
     names: frozenset[str]
-    ends: tuple[str, ...]  #: plain rules again, to be found at the end of a name
-    runs: tuple[str, ...]  #: and again between dots, to be found within one
+    words: tuple[str, ...]  #: plain rules of one word, to be found at the end of a name
+    by_last: Mapping[str, tuple[str, ...]]  #: all plain rules by their last word, to be found at its end or within it
     prefixes: tuple[str, ...]
-    patterns: tuple[re.Pattern[str], ...]
+    inside: tuple[str, ...]  #: what patterns ask for anywhere in a name
+    patterns: tuple[tuple[str, re.Pattern[str]], ...]  #: with what they begin with
     loose: bool
-    numbers: Numbers  #: the layers that the rules can tell apart
+    numbers: Numbers  #: the layers and experts that the rules can tell apart
 
     def match(self, name: str) -> bool:
-        """Whether a rule applies to the module ``name`` (dotted, layer numbers filled in), however it is spelled."""
-        if not (self.names or self.prefixes or self.patterns):
+        """Whether a rule applies to the module ``name`` (dotted, numbers filled in), however it is spelled."""
+        if not (self.names or self.prefixes or self.inside or self.patterns):
             return False
         return any(self._match_spelling(spelling) for spelling in spell_name(name))
 
     def _match_spelling(self, name: str) -> bool:
         if name in self.names or (self.prefixes and name.startswith(self.prefixes)):
             return True
-        if self.loose and self.names and (name.endswith(self.ends) or self._match_run(name)):
+        if self.loose and self.names and (name.endswith(self.words) or self._match_run(name)):
             return True
-        return any(pattern.match(name) for pattern in self.patterns)
+        if self.inside and any(part in name for part in self.inside):
+            return True
+        return any(name.startswith(start) and pattern.match(name) for start, pattern in self.patterns)
 
     def _match_run(self, name: str) -> bool:
-        """Whether a rule is a run of whole components of ``name``."""
-        if len(self.runs) <= FEW_RULES:
-            dotted = f".{name}."
-            return any(run in dotted for run in self.runs)
+        """Whether a rule is a run of whole components of ``name``, or its end."""
         words = name.split(".")
-        return any(
-            ".".join(words[start:end]) in self.names
-            for start in range(len(words))
-            for end in range(start + 1, len(words) + 1)
-        )
+        last, by_last = words[-1], self.by_last
+        if last in by_last and name.endswith(by_last[last]):
+            return True
+        dotted = f".{name}."
+        return any(word in by_last and any(f".{rule}." in dotted for rule in by_last[word]) for word in words)
 
 
 def read_rules(rules: object, *, loose: bool = True) -> NameRules:
@@ -95,24 +97,42 @@ def build_rules(rules: Sequence[str], loose: bool) -> NameRules:
     """See :func:`read_rules`."""
     names: set[str] = set()
     prefixes: set[str] = set()
+    inside: set[str] = set()
     patterns: dict[str, re.Pattern[str]] = {}
     for rule in rules:
-        if rule.startswith("re:"):
-            patterns[rule] = compile_simple(rule[3:])
-        elif _REGEX.intersection(rule):
-            patterns[rule] = compile_simple(rule)
+        regex = rule.removeprefix("re:")
+        if regex != rule or _REGEX.intersection(rule):
+            if anywhere := _ANYWHERE.fullmatch(regex):
+                inside.add(anywhere[1].replace("\\", ""))
+            else:
+                patterns[rule] = compile_simple(regex)
         elif rule.endswith("*") and not _GLOB.intersection(rule[:-1]):
             prefixes.add(rule[:-1])
         elif _GLOB.intersection(rule):
             patterns[rule] = compile_glob(rule)
         elif rule:
             names.add(rule.removesuffix(".weight"))
-        if len(patterns) > MAX_PATTERNS:
+        if len(patterns) + len(inside) > MAX_PATTERNS:
             raise NotWorkedOutError(f"its list of modules has more than {MAX_PATTERNS} patterns")
-    ends, runs = tuple(names), tuple(f".{name}." for name in names)
+    by_last: dict[str, list[str]] = {}
+    for name in names:
+        by_last.setdefault(name.rpartition(".")[2], []).append(name)
     return NameRules(
-        frozenset(names), ends, runs, tuple(prefixes), tuple(patterns.values()), loose, read_numbers(rules)
+        frozenset(names),
+        tuple(name for name in names if "." not in name),
+        {last: tuple(ending) for last, ending in by_last.items()},
+        tuple(prefixes),
+        tuple(inside),
+        tuple((find_start(rule), pattern) for rule, pattern in patterns.items()),
+        loose,
+        read_numbers(rules),
     )
+
+
+def find_start(rule: str) -> str:
+    """The plain text that every name begins with which the glob ``rule`` takes; nothing for a regular expression."""
+    plain = _START.match(rule)
+    return plain[0] if plain and not rule.startswith("re:") and not _REGEX.intersection(rule) else ""
 
 
 @lru_cache(maxsize=4096)
@@ -141,6 +161,7 @@ def compile_glob(rule: str) -> re.Pattern[str]:
     return re.compile(f"{anchored}|{below}")
 
 
+@lru_cache(maxsize=8192)
 def spell_name(name: str) -> tuple[str, ...]:
     """``name`` as checkpoints and tools of different ages spell it, with and without the outer ``model``."""
     if name.startswith("model.language_model."):

@@ -17,13 +17,18 @@ TOWER_PARTS = ("vision", "audio", "projector")
 class Linear(NamedTuple):
     """One matrix [outputs, inputs] as checkpoints hold it: experts one by one, gate and up apart."""
 
-    name: str  #: module name, the layer's number filled in
+    name: str  #: module name, the numbers of layer and expert filled in
     part: str
     outputs: int
     inputs: int
     in_layers: bool  #: stands in a numbered layer
     extra: bool = False  #: belongs to a next-token-prediction layer
     biased: bool = False  #: has a bias of its own
+    also: str = ""  #: the name in the checkpoint, where it is another
+
+    def is_in(self, rules: NameRules) -> bool:
+        """Whether ``rules`` name this module, by either of its names."""
+        return rules.match(self.name) or (self.also != "" and rules.match(self.also))
 
 
 class Scheme(NamedTuple):
@@ -31,8 +36,10 @@ class Scheme(NamedTuple):
 
     name: str
     choose: Callable[[Linear], Layout | None]
-    numbers: Numbers = Numbers()  #: the layers that can differ from others of their kind
+    numbers: Numbers = Numbers()  #: the layers and experts that can differ from others of their kind
     tables: bool = False  #: lookup tables and routers are packed as well
+    #: once all is chosen: a module that the config says is packed and that was not met, or None
+    find_missed: Callable[[], str | None] = lambda: None
 
 
 def read_number(quantization: Mapping[str, Any], key: str, otherwise: int | None = None) -> int:
@@ -73,7 +80,7 @@ def skip_listed(listed: object, layout: Layout) -> tuple[Callable[[Linear], Layo
     rules = read_rules(listed)
 
     def choose(linear: Linear) -> Layout | None:
-        if linear.part in UNPACKED_PARTS or (listed is None and linear.part == "head") or rules.match(linear.name):
+        if linear.part in UNPACKED_PARTS or (listed is None and linear.part == "head") or linear.is_in(rules):
             return None
         return layout
 

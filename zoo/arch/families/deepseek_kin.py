@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from zoo.arch.attention import Attention, LatentAttention
@@ -14,6 +14,7 @@ from zoo.arch.layers import at, by_kind, layer_types, named_kinds, resized
 from zoo.arch.mlp import GatedMlp, Moe, Router
 from zoo.arch.norms import QK_NORM, rms
 from zoo.arch.registry import register
+from zoo.arch.rows import Block, Place, Row, Tensor
 
 #: DeepSeek's dimensions but those of its latents.
 MIXTURE: dict[str, Dim] = {key: rule for key, rule in DEEPSEEK.items() if not key.endswith("head_dim")}
@@ -70,6 +71,24 @@ def refuse_other_mimo(c: Config) -> str | None:
         granted["moe_layer_freq"] = [int(kind == "sparse") for kind in first_is_dense(c)]
     wrong = next((key for key, value in granted.items() if c.raw.get(key, value) != value), None)
     return wrong and f"{wrong} is {c.raw[wrong]!r:.40}, which the class does not follow"
+
+
+def mimo_norm_and_mtp(c: Config, p: Place) -> Iterable[Row]:
+    """The final norm, and what predicts further tokens, as checkpoints store it (``model.mtp.layers.…``).
+
+    Each is a sliding layer with a dense feed-forward behind a projection of two normalised inputs.
+    (MiMo-V2-Flash's checkpoint has three, its config does not say so.)
+    """
+    yield from rms("norm")(c, p)
+    count = c.maybe("num_nextn_predict_layers") or 0
+    if count == 0:
+        return
+    place = p._replace(prefix=f"{p.prefix}mtp.layers.{{}}.", layers=range(count), role="mtp")
+    names = ("input_layernorm", "pre_mlp_layernorm", "enorm", "hnorm", "final_layernorm")
+    blocks: list[Block] = [at("self_attn", MIMO_SLIDING), at("mlp", GatedMlp()), *(rms(name) for name in names)]
+    for block in blocks:
+        yield from (row for row in block(c, place) if isinstance(row, Tensor))
+    yield from place.linear("eh_proj", 2 * c.hidden, c.hidden, "other")
 
 
 AXK1_MOE = replace(MOE_V3, shared=(*MOE_V3.shared, rms("post_mlp_layernorm")))
@@ -138,6 +157,7 @@ register(
         at("self_attn", by_kind(MIMO_KINDS, full_attention=MIMO_ATTENTION, sliding_attention=MIMO_SLIDING)),
         at("mlp", by_kind(named_kinds(first_is_dense, "mlp_layer_types"), dense=GatedMlp(), sparse=MIMO_MOE)),
         *PRE_NORMS,
+        final=mimo_norm_and_mtp,
         heads=causal_heads("MiMoV2Flash", sequence=None, tokens=None),
         dims=MIXTURE | {"v_head_dim": "v_head_dim", "window": read_mimo_window, "shared_experts": lambda c: 0},
         supported=refuse_other_mimo,
