@@ -60,6 +60,8 @@ class HubServer:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._used: dict[str, int] = {}
+        self.refused = 0  #: requests that were answered with 429 because the quota was used up
+        self.used_by_window: list[int] = []  #: most requests that any bucket counted, window by window
         self._window_began = 0.0
         self.closing = threading.Event()
         owner = self
@@ -104,6 +106,20 @@ class HubServer:
         """
         self._faults.append(Fault(re.compile(path), kind, times, value))
 
+    def heal(self) -> None:
+        """Forget all faults that were put in."""
+        self._faults.clear()
+
+    def forget(self) -> None:
+        """Forget the requests so far, also those that the present window counts."""
+        self.requests.clear()
+        self._window_began, self.refused, self.used_by_window = 0.0, 0, []
+
+    def use_up(self, bucket: str) -> None:
+        """Let nothing be left of the present window of ``bucket``."""
+        with self._lock:
+            self._used[bucket] = self.quota[bucket]
+
     def count(self, path: str = "", method: str = "GET") -> int:
         """Requests so far whose path holds the pattern ``path``."""
         return sum(request.method == method and bool(re.search(path, request.path)) for request in self.requests)
@@ -114,7 +130,7 @@ class HubServer:
                 if fault.times > 0 and fault.pattern.search(path):
                     fault.times -= 1
                     return fault
-            return Fault(re.compile(""), "reset", 1) if self.is_dead else self.chaos(path)
+        return self.chaos(path) or (Fault(re.compile(""), "reset", 1) if self.is_dead else None)
 
     def charge(self, bucket: str) -> tuple[bool, dict[str, str]]:
         """Count a request: whether it is within the quota, and the headers that say what is left."""
@@ -124,8 +140,11 @@ class HubServer:
             now = time.monotonic()
             if now - self._window_began >= self.window:
                 self._window_began, self._used = now, {}
+                self.used_by_window.append(0)
             self._used[bucket] = used = self._used.get(bucket, 0) + 1
+            self.used_by_window[-1] = max(self.used_by_window[-1], used)
             quota = self.quota[bucket]
+            self.refused += used > quota
             left = round(self.window - (now - self._window_began))
         headers = {
             "RateLimit": f'"{bucket}";r={max(quota - used, 0)};t={left}',

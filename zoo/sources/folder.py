@@ -33,6 +33,7 @@ _COMPANIONS = frozenset(
         "vocab.json",
     }
 )
+_NO_FACTS = HubFacts()
 #: A folder that holds one of these is one model: what lies deeper are its parts.
 _MODEL_MARKS = frozenset({"config.json", "model_index.json", "modules.json", "adapter_config.json"})
 
@@ -135,23 +136,29 @@ def _may_be_model(record: ModelRecord, path: Path) -> bool:
 
 def _read_line(line: bytes, path: Path, number: int) -> ModelRecord:
     place = f"{path}, line {number}"
-    repo_id = make_local_id(f"{path.stem}-{number}")
+    repo_id: str | None = None
     if len(line) > MAX_BYTES:
+        repo_id = _name_line(path, number)
         problem = Problem("too_large", f"{place}: is larger than {MAX_BYTES // 1_000_000} MB")
         return ModelRecord(repo_id, "folder", problem=problem, origin=place)
     try:
         item = parse_config(line, source=place)
-        repo_id = _read_id(item, repo_id, place)
+        repo_id = _read_id(item, place) or _name_line(path, number)
         config, sha, facts = _read_item(item, place)
     except BadInput as error:
+        repo_id = repo_id or _name_line(path, number)
         return ModelRecord(repo_id, "folder", problem=Problem("malformed", str(error)), origin=place)
     return ModelRecord(repo_id, "folder", config, sha=sha, facts=facts, origin=place)
 
 
-def _read_id(item: Mapping[str, Any], unnamed: str, place: str) -> str:
+def _name_line(path: Path, number: int) -> str:
+    return make_local_id(f"{path.stem}-{number}")
+
+
+def _read_id(item: Mapping[str, Any], place: str) -> str | None:
     repo_id = item.get("repo_id")
     if repo_id is None:
-        return unnamed
+        return None
     if not isinstance(repo_id, str) or not is_repo_id(repo_id):
         raise BadInput(place, f"repo_id {str(repo_id)[:100]!r} is no repository id")
     return repo_id
@@ -165,7 +172,7 @@ def _read_item(item: Mapping[str, Any], place: str) -> tuple[dict[str, Any], str
         raise BadInput(place, "its sha is no commit of 40 hexadecimal digits")
     if facts is not None and not isinstance(facts, dict):
         raise BadInput(place, "its facts are no JSON object")
-    return config, sha, read_facts(facts or {})
+    return config, sha, read_facts(facts) if facts else _NO_FACTS
 
 
 def _skip_rest(file: IO[bytes], line: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -152,14 +153,15 @@ class ConfigReader:
 
     What cannot be used is asked for again, unless it is known to be whole: its ETag is the hash of its content, as the
     Hub's are, or it comes the same twice. ``error`` then says what is wrong with it, ``verified`` that it is whole.
-    Where ETags are known to be hashes (``trusts_etags``), what has another hash is asked for again as well.
+    Where ETags are known to be hashes (``trusts_etags()``), what has another hash is asked for again as well, and what
+    cannot be used is damaged on the way, however often it comes the same.
     """
 
     config: dict[str, Any] | None = None
     error: str | None = None
     verified = False
 
-    def __init__(self, repo_id: str, *, trusts_etags: bool = False) -> None:
+    def __init__(self, repo_id: str, *, trusts_etags: Callable[[], bool] = lambda: False) -> None:
         self._repo_id, self._trusts_etags = repo_id, trusts_etags
         self._last: bytes | None = None
 
@@ -173,7 +175,8 @@ class ConfigReader:
         except BadInput as error:
             wrong = error.reason
         self.verified = is_whole(answer)
-        if (wrong or self._trusts_etags) and not self.verified and answer.body != self._last:
+        trusts, is_new = self._trusts_etags(), answer.body != self._last
+        if not self.verified and ((wrong and (trusts or is_new)) or (trusts and is_new)):
             self._last = answer.body
             return f"what came is damaged: it {wrong or 'is not what its ETag says'}"
         self.error = wrong and f"config.json {wrong}"

@@ -99,11 +99,9 @@ class HubClient:
             else:
                 failures += 1
                 spent += time.monotonic() - began
-            if (
-                failures >= (attempts or self.settings.attempts)
-                or refusals >= _MAX_REFUSALS
-                or spent >= self.settings.give_up_after
-            ):
+            is_enough = failures >= (attempts or self.settings.attempts) or spent >= self.settings.give_up_after
+            # Before the first contact it is the health that gives up.
+            if refusals >= _MAX_REFUSALS or (is_enough and self.health.contacted):
                 raise TransferFailed(f"{reason} (asked {failures + refusals} times)")
             if answer is None or answer.status != 429:
                 await asyncio.sleep(self._choose_pause(failures, answer))

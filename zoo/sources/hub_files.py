@@ -38,7 +38,7 @@ class ConfigFetcher:
             HubDown: the Hub as a whole does not answer.
             HubError: it refuses the token.
         """
-        reader = ConfigReader(listed.repo_id, trusts_etags=self._trusts_etags)
+        reader = ConfigReader(listed.repo_id, trusts_etags=lambda: self._trusts_etags)
         commit = listed.sha
         try:
             answer, commit = await self._get(listed, reader)

@@ -49,7 +49,7 @@ class Health:
         self._up = asyncio.Event()
         self._up.set()
         self._down: HubDown | None = None
-        self._given_up = asyncio.Event()
+        self._alarm = asyncio.Event()  #: the watch shall look at once
         self._last = Trouble("")
         self._failures = 0
         self._unreached = 0  #: failures to connect before the first contact
@@ -116,24 +116,30 @@ class Health:
         self._unreached += not trouble.reached
         if not self.contacted and self._unreached >= _FIRST_TRIES:
             self._give_up(trouble.reason)
+        elif self.contacted and self._is_suspect(time.monotonic()):
+            self._up.clear()  # at once: what fails now would only use up its attempts
+            self._alarm.set()
 
     def _give_up(self, reason: str) -> None:
         self._down = HubDown(reason)
-        self._given_up.set()
+        self._alarm.set()
         self._up.set()  # those who wait shall hear of it
         self._turned.set()
 
     async def watch(self) -> str:
         """Runs beside the crawl; returns, with the reason, when the Hub is given up."""
         began = time.monotonic()
-        while not self._given_up.is_set():
+        while self._down is None:
             now = time.monotonic()
+            self._alarm.clear()
             if not self.contacted:
                 await self._make_contact(now - began)
             elif self._is_suspect(now):
                 await self._examine()
+            else:
+                self._up.set()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._given_up.wait(), _LOOK)
+                await asyncio.wait_for(self._alarm.wait(), 0 if self._down else _LOOK)
         return str(self._down)
 
     async def _make_contact(self, elapsed: float) -> None:

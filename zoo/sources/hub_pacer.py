@@ -34,10 +34,12 @@ class Bucket:
     in_flight: int = 0
     closed_until: float = 0.0
     refusals: int = 0  #: in a row, each with a pause of its own
+    untold: bool = False  #: a new window must have begun, but no answer has said so yet
 
     def count_free(self, reserve: int) -> int:
-        """Requests that may still be sent in this window."""
-        return self.remaining - self.in_flight - reserve
+        """Requests that may still be sent in this window; the first of one goes alone, to hear what is left."""
+        free = self.remaining - self.in_flight - reserve
+        return min(free, 1 - self.in_flight) if self.untold else free
 
 
 class Pacer:
@@ -91,6 +93,7 @@ class Pacer:
         bucket, now = self._find(kind), self._clock()
         if limits is not None:
             self._note_limits(bucket, limits, now)
+        bucket.untold = False
         self._note_refusal(bucket, status, headers, now, told=limits is not None and limits.remaining == 0)
 
     def _note_limits(self, bucket: Bucket, limits: object, now: float) -> None:
@@ -98,7 +101,7 @@ class Pacer:
         seconds: float = min(limits.reset_in_seconds, self._max_wait)  # type: ignore[attr-defined]
         quota: int | None = limits.limit  # type: ignore[attr-defined]
         ends = now + seconds + _SLACK
-        if now >= bucket.ends or ends > bucket.ends + 2 * _SLACK:  # another window
+        if bucket.untold or now >= bucket.ends or ends > bucket.ends + 2 * _SLACK:  # another window
             bucket.remaining = remaining
         else:  # answers overtake each other: the lowest number is the latest
             bucket.remaining = min(bucket.remaining, remaining)
@@ -136,8 +139,8 @@ class Pacer:
             return bucket.closed_until - now
         if bucket.limit is None:
             return 0.0
-        if now >= bucket.ends:  # a new window, of which nobody has told yet
-            bucket.remaining, bucket.ends = bucket.limit, now + bucket.window
+        if now >= bucket.ends:
+            bucket.remaining, bucket.ends, bucket.untold = bucket.limit, now + bucket.window, True
         return 0.0 if bucket.count_free(self._find_reserve(bucket)) > 0 else bucket.ends - now
 
     def estimate_seconds(self, needed: Mapping[str, float]) -> float:
@@ -152,7 +155,7 @@ class Pacer:
         if bucket.limit is None:
             return 0.0
         reserve = self._find_reserve(bucket)
-        left = count - max(bucket.count_free(reserve), 0)
+        left = count - max(bucket.remaining - bucket.in_flight - reserve, 0)
         if left <= 0:
             return 0.0
         windows = math.ceil(left / max(bucket.limit - reserve, 1))
