@@ -1,17 +1,84 @@
-"""``zoo fit``: memory on a device, the longest context, the most sequences."""
+"""``zoo fit``: memory on a device, the longest context, the most sequences; and what of the zoo fits on a device."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from zoo.cli.context import Context
 
 if TYPE_CHECKING:
+    from zoo.devices import Device
     from zoo.metrics.analysis import Analysis
-    from zoo.metrics.fit import Fit
-    from zoo.metrics.memory import Plan
+    from zoo.metrics.split import Split
+
+Model = Annotated[
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="A repo id, a piece of a name, or the path of a config.json."),
+]
+Gpu = Annotated[
+    str | None,
+    typer.Option("--gpu", metavar="DEVICE", help='A device, such as "RTX 4090"; else as few of each as hold it.'),
+]
+Gpus = Annotated[
+    int | None, typer.Option("--gpus", metavar="N", help="How many devices share the model; tensors are split.")
+]
+Tensor = Annotated[
+    int | None, typer.Option("--tensor-parallel", "--tp", metavar="N", help="Devices that tensors are split over.")
+]
+Pipeline = Annotated[
+    int | None, typer.Option("--pipeline-parallel", "--pp", metavar="N", help="Stages that layers are dealt out to.")
+]
+Expert = Annotated[
+    int | None, typer.Option("--expert-parallel", "--ep", metavar="N", help="Devices that experts are dealt out to.")
+]
+Length = Annotated[
+    str | None, typer.Option("--context", metavar="TOKENS", help="Tokens of a sequence, such as 32k; else 8k.")
+]
+Batch = Annotated[int, typer.Option("--batch", "--sequences", min=1, max=1 << 20, help="Sequences at once.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights-dtype",
+        "--weights",
+        metavar="FORMAT",
+        help="Weights in a data type (bf16, int4) or a format (fp8-blocks, int8-channels, awq-int4, gptq-int4, "
+        "bnb-nf4, nvfp4-blocks, gguf-q8_0, gguf-q4_k_m, …); else as stored.",
+    ),
+]
+Kept = Annotated[
+    str | None,
+    typer.Option(
+        "--kv-dtype", metavar="FORMAT", help="Cache in a data type (fp8) or an engine's format (q8_0, fp8_ds_mla)."
+    ),
+]
+Overhead = Annotated[
+    str | None,
+    typer.Option("--overhead", metavar="SIZE", help="Memory left to the engine: 10%, or 2GiB; else as the device has."),
+]
+Price = Annotated[
+    str | None,
+    typer.Option("--price", metavar="PRICES", help='Prices to choose devices by: "H100 SXM=2.5,L40S=0.8".'),
+]
+Reverse = Annotated[bool, typer.Option("--reverse", help="List which models of the database fit on --gpu.")]
+Models = Annotated[str | None, typer.Option("--models", metavar="TERMS", help="With --reverse: only these models.")]
+Sort = Annotated[
+    str, typer.Option("--sort", metavar="KEY", help="With --reverse: params, active, downloads, context or needed.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Rows at most; else 50 in a table, all in JSON.")]
+
+
+class Asked(NamedTuple):
+    """A model, and how it is to be served; what is None was not said."""
+
+    analysis: Analysis
+    split: Split | None
+    length: int | None
+    batch: int
+    weights_dtype: str | None
+    kv_dtype: str | None
 
 
 def register(app: typer.Typer) -> None:
@@ -20,193 +87,104 @@ def register(app: typer.Typer) -> None:
 
 def fit_command(
     ctx: typer.Context,
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A repo id, a piece of a name, or the path of a config.json.")
-    ],
-    gpu: Annotated[
-        str | None, typer.Option("--gpu", metavar="DEVICE", help='A device, such as "RTX 4090"; else all are listed.')
-    ] = None,
-    gpus: Annotated[int, typer.Option("--gpus", min=1, max=1024, help="How many devices share the model.")] = 1,
-    context: Annotated[
-        str | None, typer.Option("--context", metavar="TOKENS", help="Tokens of a sequence, such as 32k; else 8k.")
-    ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Sequences at once.")] = 1,
-    weights_dtype: Annotated[
-        str | None, typer.Option("--weights-dtype", metavar="DTYPE", help="Weights in another type; else as stored.")
-    ] = None,
-    kv_dtype: Annotated[
-        str | None, typer.Option("--kv-dtype", metavar="DTYPE", help="Cache in another type, such as fp8.")
-    ] = None,
+    model: Model = None,
+    gpu: Gpu = None,
+    gpus: Gpus = None,
+    tensor: Tensor = None,
+    pipeline: Pipeline = None,
+    expert: Expert = None,
+    context: Length = None,
+    batch: Batch = 1,
+    weights_dtype: Weights = None,
+    kv_dtype: Kept = None,
+    overhead: Overhead = None,
+    price: Price = None,
+    reverse: Reverse = False,
+    models: Models = None,
+    sort: Sort = "params",
+    limit: Limit = None,
 ) -> None:
     """Memory at a context and batch on a device: weights, cache and state; longest context, most sequences.
 
-    With --gpu it ends with 1 when the model does not fit.
+    Without --gpu: how few of each device hold the model, the cheapest first (by number, then memory, or by --price).
+    With --gpu it ends with 1 when the model does not fit. Devices split the model by tensors unless stages or experts
+    are dealt out too; what is whole on each device (KV heads, latents, norms, routers) is counted. The steady state is
+    what sequences hold, reserved is what an engine's blocks set aside. Speeds are bounds. With --reverse: which models
+    of the database fit on --gpu, and in which quantisation.
     """
-    from zoo.cli.resolve import resolve_model
-    from zoo.devices import find_device, load_devices
-    from zoo.errors import BadInput
-    from zoo.metrics.analysis import analyze
-    from zoo.metrics.fit import choose_context, fit_device, fit_devices, try_dtypes
-    from zoo.metrics.memory import make_plan
+    from zoo.devices import find_device, leave_overhead, read_prices
+    from zoo.errors import UsageError
+    from zoo.metrics.split import plan_split
     from zoo.units import parse_context
 
-    device = find_device(gpu) if gpu else None
-    asked = parse_context(context) if context else None
+    device = leave_overhead(find_device(gpu), overhead) if gpu else None
+    length = parse_context(context) if context else None
+    split = plan_split(gpus, tensor, pipeline, expert)
+    if reverse:
+        from zoo.cli.fit_reverse import list_fitting
+        from zoo.metrics.reverse import Wish
+
+        if device is None or model:
+            raise UsageError("--reverse lists the models that fit on one device: name it with --gpu, and no MODEL")
+        wish = Wish(device, split, length or 8192, batch, weights_dtype, kv_dtype)
+        list_fitting(ctx.obj, wish, models, sort, limit)
+        return
+    if model is None:
+        raise UsageError('name a MODEL, or list what fits with --reverse --gpu "RTX 4090"')
+    fixed = split if any((gpus, tensor, pipeline, expert)) else None
+    asked = Asked(read_model(ctx, model), fixed, length, batch, weights_dtype, kv_dtype)
+    if device is not None:
+        fit_one(ctx.obj, asked, device)
+    else:
+        fit_all(ctx.obj, asked, overhead, read_prices(price), limit)
+
+
+def read_model(ctx: typer.Context, model: str) -> Analysis:
+    """The analysis of ``model``. Raises BadInput when nothing is derived for it."""
+    from zoo.cli.resolve import resolve_model
+    from zoo.errors import BadInput
+    from zoo.metrics.analysis import analyze
+
     found = resolve_model(ctx, model)
     analysis = analyze(found.config, repo_id=found.repo_id)
     if analysis.ledger is None:
         raise BadInput(found.repo_id, f"its sizes are not known: {analysis.reason}")
-    length = choose_context(analysis, asked)
-    plan = make_plan(analysis, gpus=gpus, weights_dtype=weights_dtype, kv_dtype=kv_dtype)
-    if device is None:
-        print_devices(ctx.obj, analysis, plan, fit_devices(plan, load_devices(), length, batch))
-        return
-    fit = fit_device(plan, device, length, batch)
-    others = [] if weights_dtype else try_dtypes(analysis, device, length, batch, gpus=gpus, kv_dtype=kv_dtype)
-    print_fit(ctx.obj, analysis, plan, fit, others)
+    return analysis
+
+
+def fit_one(out: Context, asked: Asked, device: Device) -> None:
+    """One device in full; ends with 1 when the model does not fit."""
+    from zoo.cli.fit_print import print_fit
+    from zoo.metrics.fit import choose_context, fit_device, try_formats
+    from zoo.metrics.memory import make_plan
+    from zoo.metrics.split import Split
+
+    context, split = choose_context(asked.analysis, asked.length), asked.split or Split()
+    plan = make_plan(asked.analysis, split, weights_dtype=asked.weights_dtype, kv_dtype=asked.kv_dtype)
+    fit = fit_device(plan, device, context, asked.batch)
+    others = (
+        [] if asked.weights_dtype else try_formats(asked.analysis, device, context, asked.batch, split, asked.kv_dtype)
+    )
+    print_fit(out, asked.analysis, plan, fit, others, device)
     if not fit.fits:
         raise typer.Exit(1)
 
 
-def print_devices(out: Context, analysis: Analysis, plan: Plan, fits: list[Fit]) -> None:
-    """One line for each device."""
-    from zoo.cli.tables import make_table
-    from zoo.units import format_bytes
+def fit_all(out: Context, asked: Asked, overhead: str | None, prices: Mapping[str, float], limit: int | None) -> None:
+    """Every device: as few of each as hold the model, or all in the split that was asked for."""
+    from zoo.cli.fit_print import print_devices
+    from zoo.devices import leave_overhead, load_devices
+    from zoo.metrics.fit import Planner, choose_context, choose_devices, fit_devices
+    from zoo.metrics.split import Split
 
-    first = fits[0]
-    if out.json:
-        out.print_json({**head_json(analysis, plan), "devices": to_json(fits)})
-        return
-    print_title(out, analysis, plan, first)
-    number = f"{plan.gpus} × " if plan.gpus > 1 else ""
-    rows = [
-        (
-            f"{number}{fit.device}",
-            format_bytes(fit.memory_bytes),
-            "yes" if fit.fits else "no",
-            describe_context(fit, analysis),
-            describe_limit(fit.most_sequences),
-        )
-        for fit in fits
-    ]
-    columns = ("device", "memory", "fits", "longest context", "sequences")
-    print_narrow(out, make_table(columns, rows))
-    print_notes(out, analysis, plan)
-
-
-def print_fit(out: Context, analysis: Analysis, plan: Plan, fit: Fit, others: list[Fit]) -> None:
-    """One device in full."""
-    from zoo.cli.tables import make_table
-    from zoo.units import format_bytes
-
-    if out.json:
-        out.print_json({**head_json(analysis, plan), **fit.as_dict(), "by_weights_dtype": to_json(others)})
-        return
-    print_title(out, analysis, plan, fit)
-    print_narrow(out, make_table((), describe_fit(fit, analysis)))
-    if others:
-        out.out.print("\nThe same with other weights")
-        rows = [
-            (
-                other.weights_dtype,
-                format_bytes(other.weights_bytes),
-                "yes" if other.fits else "no",
-                describe_context(other, analysis),
-                describe_limit(other.most_sequences),
-            )
-            for other in others
-        ]
-        print_narrow(out, make_table(("weights", "bytes", "fits", "longest context", "sequences"), rows))
-        out.note("a plain data type is every parameter in it; a real quantisation leaves some wider and adds scales")
-    print_notes(out, analysis, plan)
-
-
-def describe_fit(fit: Fit, analysis: Analysis) -> list[tuple[str, str]]:
-    """The figures of one device as lines."""
-    from zoo.units import format_bytes
-
-    number = f"{fit.gpus} × " if fit.gpus > 1 else ""
-    each = " on each" if fit.gpus > 1 else ""
-    rows = [
-        ("Device", f"{number}{fit.device}, {format_bytes(fit.memory_bytes)}"),
-        ("Usable", f"{format_bytes(fit.usable_bytes)}{each}; the rest is for the engine and activations"),
-        ("Weights", f"{format_bytes(fit.weights_bytes)}{each} ({fit.weights_dtype})"),
-        ("Cache", f"{format_bytes(fit.cache_bytes)}{each} ({fit.kv_dtype}), steady state"),
-        ("State", f"{format_bytes(fit.state_bytes)}{each}"),
-        ("Needed", f"{format_bytes(fit.needed_bytes)}{each}"),
-        ("Free" if fit.fits else "Missing", f"{format_bytes(abs(fit.free_bytes))}{each}"),
-        ("Fits", "yes" if fit.fits else "no"),
-        ("Reserved", f"{format_bytes(fit.reserved_bytes)}{each} for cache and state, in an engine's blocks"),
-        ("Longest context", f"{describe_context(fit, analysis)} tokens"),
-        ("Most sequences", f"{describe_limit(fit.most_sequences)} of {fit.context_tokens:,} tokens"),
-    ]
-    if fit.decode_tokens_per_second_at_most is not None:
-        rows.append(("Decode", f"at most {fit.decode_tokens_per_second_at_most:,.0f} tokens/s (a bound)"))
-    if fit.prefill_seconds_at_least is not None:
-        rows.append(
-            ("Prefill", f"at least {fit.prefill_seconds_at_least:.3g} s for {fit.context_tokens:,} tokens (a bound)")
-        )
-    return [row for row in rows if row[0] != "State" or fit.state_bytes]
-
-
-def print_title(out: Context, analysis: Analysis, plan: Plan, fit: Fit) -> None:
-    from zoo.text import clean_text
-
-    sequences = "one sequence" if fit.batch == 1 else f"{fit.batch:,} sequences"
-    out.out.print(clean_text(f"{analysis.repo_id}: {sequences} of {fit.context_tokens:,} tokens"), style="bold")
-    out.out.print(f"Weights {plan.weights_dtype}, cache {plan.kv_dtype}")
-
-
-def print_narrow(out: Context, table: object) -> None:
-    """A table no wider than 80 columns where the output is no terminal."""
-    out.out.print(table, soft_wrap=False, width=None if out.out.is_terminal else 80)
-
-
-def print_notes(out: Context, analysis: Analysis, plan: Plan) -> None:
-    for note in list_notes(analysis, plan):
-        out.note(note)
-
-
-def list_notes(analysis: Analysis, plan: Plan) -> list[str]:
-    """What must be known to read the figures."""
-    from zoo.metrics.memory import describe_split
-
-    return [*describe_convention(analysis, plan), *describe_split(plan), *analysis.warnings]
-
-
-def describe_convention(analysis: Analysis, plan: Plan) -> list[str]:
-    """Whose rules the cache is counted by, and what the formats of engines take that store scales with the values."""
-    from zoo.metrics.dtypes import BITS
-
-    cache = analysis.kv_cache
-    if cache is None or not (cache.elements_per_token or cache.state_elements):
-        return []
-    said = [f"cache and state are counted by {cache.convention}"]
-    scaled = [f"{name} {size:,}" for name, size in cache.formats.items() if size]
-    if BITS[plan.kv_dtype] <= 8 and scaled:
-        said.append(f"with scales, bytes per token: {', '.join(scaled)}")
-    return said
-
-
-def describe_context(fit: Fit, analysis: Analysis) -> str:
-    """The longest context that fits, and whether it is all that the model was made for."""
-    most, longest = analysis.shape.get("max_context"), fit.longest_context_tokens
-    if most and (longest is None or longest >= most):
-        return f"{most:,} (all)"
-    return describe_limit(longest)
-
-
-def describe_limit(limit: int | None) -> str:
-    return "any" if limit is None else f"{limit:,}"
-
-
-def head_json(analysis: Analysis, plan: Plan) -> dict[str, object]:
-    return {
-        "repo_id": analysis.repo_id,
-        "max_context_tokens": analysis.shape.get("max_context"),
-        "notes": list_notes(analysis, plan),
-    }
-
-
-def to_json(fits: list[Fit]) -> list[dict[str, object]]:
-    return [fit.as_dict() for fit in fits]
+    context, batch = choose_context(asked.analysis, asked.length), asked.batch
+    devices = [leave_overhead(one, overhead) for one in load_devices() if not prices or one.name in prices]
+    planner = Planner(asked.analysis, asked.weights_dtype, asked.kv_dtype)
+    plan = planner.plan(asked.split or Split())
+    if asked.split is None:
+        fits = choose_devices(planner, devices, context, batch, prices)
+    else:
+        fits = fit_devices(plan, devices, context, batch)
+    print_devices(out, asked.analysis, plan, fits[:limit], prices, left_out=len(devices) - len(fits))
+    if not fits:
+        raise typer.Exit(1)
