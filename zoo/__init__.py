@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zoo.frames import load, query
     from zoo.metrics.analysis import Analysis, analyze
+    from zoo.report.notebook import Comparison, compare
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "__version__", "analyze", "load", "query"]
+__all__ = ["Analysis", "Comparison", "__version__", "analyze", "compare", "load", "query"]
 
 #: Where the names above are, imported when they are asked for: pandas and the database are not needed to count.
 _HOMES = {
     "analyze": "zoo.metrics.analysis",
     "Analysis": "zoo.metrics.analysis",
+    "compare": "zoo.report.notebook",
+    "Comparison": "zoo.report.notebook",
     "load": "zoo.frames",
     "query": "zoo.frames",
 }

@@ -125,7 +125,7 @@ def test_the_same_database_and_epoch_give_the_same_page(call: Callable[..., Outp
     [
         (("--models", "gpt-17"), 1, "no model matches 'gpt-17'"),
         ((), 2, "name the models, such as --models llama,mistral, or take everything with --all"),
-        (("--models", "llama", "--format", "docx"), 2, "no format 'docx': use html, pdf or html,pdf"),
+        (("--models", "llama", "--format", "docx"), 2, "no format 'docx': use html, pdf, md, json, xlsx"),
         (("--models", "llama", "--format", ","), 2, "--format names no format"),
     ],
 )

@@ -8,7 +8,9 @@ from typing import Any
 from zoo.db.rows import ModelRow
 from zoo.metrics.analysis import analyze
 from zoo.report.models import ReportModel, read_models
-from zoo.report.view import ReportView, build_view, choose_contexts
+from zoo.report.scope import choose_contexts
+from zoo.report.tables import Table
+from zoo.report.view import Options, ReportView, build_view
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EPOCH = "1772366400"
@@ -88,4 +90,26 @@ def make_models(rows: list[ModelRow], context: int = 1 << 15) -> tuple[ReportMod
 
 
 def make_view(rows: list[ModelRow], **options: Any) -> ReportView:
-    return build_view(rows, **({"now": NOW, "version": "0.1.0"} | options))
+    moment = options.pop("now", NOW)
+    return build_view(rows, Options(**options), now=moment, version="0.1.0")
+
+
+def list_tables(view: ReportView, section: str) -> dict[str, Table]:
+    """The tables of a section by their ids, those of its charts too."""
+    from zoo.report.data import list_tables
+
+    return {table.id: table for home, table in list_tables(view.sections) if home.id == section}
+
+
+def find(view: ReportView, section: str, label: str, model: int = 0) -> str:
+    """The text at the row of that label, in a table of the section with models side by side."""
+    for table in list_tables(view, section).values():
+        for line in table.lines:
+            if line.head.label == label:
+                return line.cells[model].text
+    raise LookupError(label)
+
+
+def list_blocks(view: ReportView, section: str, kind: str) -> list[Any]:
+    """The blocks of one kind in a section."""
+    return [b for s in view.sections if s.id == section for b in s.blocks if b.kind == kind]

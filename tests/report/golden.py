@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.report.fakes import LLAMA, MIXTRAL, make_models, make_row, make_rows
-from zoo.paths import templates_dir
 from zoo.report import scatter, strips
 from zoo.report.charts import draw_cache_chart, draw_parts_chart
 from zoo.report.facts import CACHE, PART_NAMES, list_parts
-from zoo.report.render import _tidy, make_environment
+from zoo.report.render import Sources, _tidy
 from zoo.report.tables import Table, lay_out, tabulate
 
 FOLDER = Path(__file__).parent / "golden"
@@ -18,7 +17,7 @@ CURVE = [1 << i for i in range(9, 18)]
 
 
 def write_table(table: Table) -> str:
-    module = make_environment(templates_dir()).get_template("macros.html").make_module({"medium": "html"})
+    module = Sources().make_environment().get_template("blocks.html").make_module({"medium": "html"})
     return _tidy(str(module.table(table)))  # type: ignore[attr-defined]
 
 
@@ -41,7 +40,7 @@ def write_parts() -> str:
 
 
 def write_curves() -> str:
-    chart = draw_cache_chart(make_models(make_rows(2)), CURVE)
+    chart = draw_cache_chart(make_models(make_rows(2)), CURVE, 1 << 15)
     assert chart is not None
     return f"{chart.svg}\n".replace("><", ">\n<")
 

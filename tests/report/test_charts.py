@@ -40,7 +40,7 @@ def test_a_curve_ends_at_the_context_that_its_model_declares() -> None:
 
 
 def test_every_curve_has_its_label_and_its_own_dash() -> None:
-    chart = draw_cache_chart(make_models(make_rows(5)), CURVE)
+    chart = draw_cache_chart(make_models(make_rows(5)), CURVE, 1 << 15)
     assert chart is not None
     root = parse(chart)
     assert {"gpt2", "Llama-3.1-8B", "gemma-3-1b-it", "Mixtral-8x7B-v0.1", "Mistral-7B-v0.1"} <= set(words(root))
@@ -52,10 +52,10 @@ def test_every_curve_has_its_label_and_its_own_dash() -> None:
 
 def test_a_model_that_keeps_nothing_is_named_below_the_chart() -> None:
     rows = [make_row("acme/llama", LLAMA), make_row("acme/bert", BERT)]
-    chart = draw_cache_chart(make_models(rows), CURVE)
+    chart = draw_cache_chart(make_models(rows), CURVE, 1 << 15)
     assert chart is not None
     assert chart.note.endswith("no room: bert.")
-    assert draw_cache_chart(make_models(rows[1:]), CURVE) is None
+    assert draw_cache_chart(make_models(rows[1:]), CURVE, 1 << 15) is None
 
 
 def test_bars_are_as_wide_as_their_shares() -> None:
@@ -81,22 +81,20 @@ def test_a_legend_that_is_too_long_for_one_line_goes_on_in_the_next() -> None:
 def test_more_models_than_a_chart_can_tell_apart_are_said_to_be_left_out() -> None:
     models = make_models(make_rows(MOST_SERIES + 3))
     chart = draw_parts_chart(models, list_parts(models), PART_NAMES)
-    assert chart.note == f"The {MOST_SERIES} smallest of {MOST_SERIES + 3} models are drawn."
-    cache = draw_cache_chart(models, CURVE)
+    assert chart.note.endswith(f"The {MOST_SERIES} smallest of {MOST_SERIES + 3} models are drawn.")
+    cache = draw_cache_chart(models, CURVE, 1 << 15)
     assert cache is not None
     assert models[-1].label in cache.note
 
 
 def test_a_sparse_model_has_two_marks_and_a_dense_one() -> None:
     models = make_models(make_rows(3))
-    dots = scatter.read_dots(models)
-    assert [(dot.total > dot.active) for dot in dots] == [False, False, True]
     chart = scatter.draw_size_chart(models)
     assert chart is not None
     root = parse(chart)
     marks = [e for e in root.iter() if e.attrib.get("class", "").startswith(("mark", "hollow"))]
     assert len(marks) == 4
-    assert root.findtext(f"{SVG}title") == chart.title
+    assert root.findtext(f"{SVG}title") == f"{chart.title}. {chart.note}"
 
 
 def test_one_dot_alone_is_no_chart() -> None:
@@ -104,18 +102,18 @@ def test_one_dot_alone_is_no_chart() -> None:
 
 
 def test_labels_of_twenty_models_keep_out_of_each_others_way() -> None:
-    dots = scatter.read_dots(make_models(make_rows(20)))
     frame = scatter.Frame(62, 700, 24, 332, 1e7, 1e12, 1e4, 1e7)
+    dots = [scatter.place_model(frame, m, None) for m in scatter.list_placed(make_models(make_rows(20)))]
     boxes: list[scatter.Box] = []
     for dot in dots:
-        boxes.append(scatter._place_label(frame, dot.label, frame.x(dot.total), frame.y(dot.growth), boxes))
+        boxes.append(scatter.place_label(frame, dot.label, dot.x, dot.y, boxes))
     assert not any(a.meets(b) for a, b in combinations(boxes, 2))
 
 
 def test_a_label_without_any_free_place_takes_the_first() -> None:
     frame = scatter.Frame(0, 700, 0, 332, 1, 10, 1, 10)
     everywhere = [scatter.Box(-1e6, -1e6, 1e6, 1e6)]
-    box = scatter._place_label(frame, "name", 300, 100, everywhere)
+    box = scatter.place_label(frame, "name", 300, 100, everywhere)
     assert (box.left, box.top) == (309, 93)
 
 

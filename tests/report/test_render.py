@@ -13,7 +13,7 @@ from jinja2 import UndefinedError
 
 from tests.report.fakes import make_rows, make_view
 from zoo.paths import templates_dir
-from zoo.report.render import make_environment, render_html, write_policy
+from zoo.report.render import Sources, render_html, write_policy
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_tables_can_be_read_out(page: str) -> None:
 def test_sections_follow_the_answer_and_dark_mode_is_there(page: str) -> None:
     titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
     assert titles[:3] == ["In short", "Key parameters", "Where the parameters are"]
-    assert "prefers-color-scheme: dark" in page
+    assert "light-dark(" in page
     assert "llama: 9 models; 4 left out" in page
 
 
@@ -121,9 +121,9 @@ def test_a_title_of_ones_own_stands_in_heading_and_head() -> None:
 
 
 def test_templates_know_no_undefined_names(tmp_path: Path) -> None:
-    (tmp_path / "x.html").write_text("{{ nothing.there }}")
+    (tmp_path / "base.html").write_text("{{ nothing.there }}")
     with pytest.raises(UndefinedError):
-        make_environment(tmp_path).get_template("x.html").render()
+        Sources(tmp_path).make_environment().get_template("base.html").render()
 
 
 def test_a_page_without_a_script_allows_none() -> None:

@@ -93,7 +93,7 @@ def test_a_word_too_long_for_a_column_may_be_broken() -> None:
 
 def test_the_author_stands_below_the_name_unless_it_is_in_it() -> None:
     models = make_models(make_rows(2))
-    assert t.head_model(models[0]) == t.Head("Mistral-7B-v0.1", "mistralai", title="mistralai/Mistral-7B-v0.1")
+    assert t.head_model(models[0]) == t.Head("Mistral-7B-v0.1", "mistralai", title="mistralai/Mistral-7B-v0.1", model=0)
 
 
 def test_a_stranger_cannot_fill_the_pages() -> None:
@@ -103,6 +103,6 @@ def test_a_stranger_cannot_fill_the_pages() -> None:
 
 def test_sources_are_named_in_full() -> None:
     (model,) = make_models([make_row(f"{'a' * 40}/{'b' * 50}", LLAMA)])
-    assert t.head_source(model) == t.Head("b" * 50, "a" * 40, title=f"{'a' * 40}/{'b' * 50}")
+    assert t.head_source(model) == t.Head("b" * 50, "a" * 40, title=f"{'a' * 40}/{'b' * 50}", model=0)
     assert t.head_source(model).is_long
     assert len(t.head_model(model).label) == len(t.head_model(model).sub) == 34

@@ -6,69 +6,77 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.report.fakes import BERT, LLAMA, MIXTRAL, UNKNOWN, make_row, make_rows, make_view
+from tests.report.fakes import (
+    BERT,
+    LLAMA,
+    MIXTRAL,
+    UNKNOWN,
+    find,
+    list_blocks,
+    list_tables,
+    make_row,
+    make_rows,
+    make_view,
+)
+from zoo.db.rows import ModelRow
 from zoo.errors import UsageError
 from zoo.metrics.glossary import BY_KEY
 from zoo.report.format import MISSING
-from zoo.report.tables import Table
-from zoo.report.view import SECTIONS, choose_contexts, read_moment
-
-
-def find(tables: tuple[Table, ...], label: str, model: int = 0) -> str:
-    """The text at the row of that label in a table with models side by side."""
-    lines = {line.head.label: line for table in tables for line in table.lines}
-    return lines[label].cells[model].text
+from zoo.report.scope import choose_contexts
+from zoo.report.sections.provenance import list_glossary
+from zoo.report.view import Options, read_moment
 
 
 def test_the_numbers_that_people_know() -> None:
     view = make_view([make_row("meta-llama/Llama-3.1-8B")])
-    assert find(view.parameters.totals, "Parameters") == "8,030,261,248"
-    assert find(view.cache.per_token, "KV cache per token") == "131,072 B"
-    assert find(view.cache.per_token, "Elements per token") == "65,536"
-    assert find(view.cache.at, "at 32k") == "4.295 GB"
-    assert find(view.memory.weights, "bfloat16") == "16.06 GB"
-    assert find(view.memory.weights, "int4") == "4.015 GB"
-    assert find(view.compute.scaling, "Optimal tokens") == "161 B"
-    assert find(view.memory.fit, "Together") == "20.36 GB"
-    assert find(view.parameters.parts, "MLP") == "5,637,144,576"
-    assert find(view.provenance.checks, "Difference") == "0"
+    assert find(view, "parameters", "Parameters") == "8,030,261,248"
+    assert find(view, "cache", "KV cache per token") == "131,072 B"
+    assert find(view, "cache", "Elements per token") == "65,536"
+    assert find(view, "cache", "at 32k") == "4.295 GB"
+    assert find(view, "memory", "bfloat16") == "16.06 GB"
+    assert find(view, "memory", "int4") == "4.015 GB"
+    assert find(view, "scaling", "Optimal tokens") == "161 B"
+    assert find(view, "memory", "Together") == "20.36 GB"
+    assert find(view, "parameters", "MLP") == "5,637,144,576"
+    assert find(view, "provenance", "Difference") == "0"
     assert view.title == "Llama-3.1-8B"
-    assert view.attention.dense == "No model here has experts: all are dense."
+    assert list_blocks(view, "attention", "prose")[-1].text == "No model here has experts: all are dense."
 
 
 def test_an_active_share_and_the_experts_of_a_sparse_model() -> None:
     view = make_view([make_row("acme/moe", MIXTRAL), make_row("acme/llama", LLAMA)])
-    assert find(view.parameters.totals, "Active parameters", 1) == "12,879,925,248"
-    assert find(view.attention.experts, "Experts") == "8"
-    assert [head.label for head in view.attention.experts[0].columns] == ["moe"]
-    assert view.attention.dense == "Dense, without experts: llama."
-    assert make_view([make_row("acme/moe", MIXTRAL)]).attention.dense == ""
+    assert find(view, "parameters", "Active parameters", 1) == "12,879,925,248"
+    assert find(view, "attention", "Experts") == "8"
+    assert [head.label for head in list_tables(view, "attention")["experts"].columns] == ["moe"]
+    assert list_blocks(view, "attention", "prose")[-1].text == "Dense, without experts: llama."
+    alone = make_view([make_row("acme/moe", MIXTRAL)])
+    assert "ense, without" not in str(list_blocks(alone, "attention", "prose"))
 
 
 def test_a_context_of_ones_own_is_a_column_of_its_own() -> None:
     view = make_view([make_row("acme/llama", LLAMA)], context=40000)
-    assert find(view.cache.at, "at 40,000") == "5.243 GB"
-    assert find(view.compute.flops, "Decode at 40,000").endswith("GFLOPs")
+    assert find(view, "cache", "at 40,000") == "5.243 GB"
+    assert find(view, "compute", "Decode at 40,000").endswith("GFLOPs")
     assert "40,000 tokens" in view.subtitle
 
 
 def test_a_model_without_numbers_stands_in_the_table_with_its_reason_below() -> None:
     row = make_row("acme/odd", UNKNOWN, reported={"total": 123456, "check": "unchecked", "explanation": None})
     view = make_view([row, make_row("acme/llama", LLAMA)])
-    cells = view.answer.table.lines[-1].cells
+    cells = list_tables(view, "answer")["at-a-glance"].lines[-1].cells
     assert {cell.text for cell in cells} == {MISSING}
-    (odd,) = view.answer.unnumbered
-    assert odd.reason == "model_type 'no-such-type' is not known"
-    assert odd.reported == "the Hub reports 123,456 stored elements"
+    (unnumbered,) = list_blocks(view, "answer", "items")
+    assert unnumbered.items == (
+        ("acme/odd", "model_type 'no-such-type' is not known (the Hub reports 123,456 stored elements)."),
+    )
 
 
 def test_models_without_any_number_still_make_a_report() -> None:
     row = make_row("acme/odd", UNKNOWN, reported={"total": None, "check": "unchecked", "explanation": None})
     view = make_view([row])
-    assert view.answer.unnumbered[0].reported == "the Hub reports no size"
-    assert view.key_parameters.tables == ()
-    assert view.cache.chart is view.parameters.chart is view.cache.size_chart is view.cache.points is None
-    assert len(view.provenance.sources.lines) == 1
+    assert "the Hub reports no size" in list_blocks(view, "answer", "items")[0].items[0].text
+    assert [section.id for section in view.sections] == ["answer", "provenance", "method", "glossary"]
+    assert len(list_tables(view, "provenance")["sources"].lines) == 1
 
 
 def test_models_of_the_same_fingerprint_are_named_but_not_without_end() -> None:
@@ -76,27 +84,32 @@ def test_models_of_the_same_fingerprint_are_named_but_not_without_end() -> None:
     view = make_view(
         [make_row("acme/llama", LLAMA, twin_ids=("b/x", "c/y")), make_row("acme/two", LLAMA, twin_ids=many)]
     )
-    assert view.provenance.twins[0] == ("llama", "b/x, c/y")
-    assert view.provenance.twins[1][1].endswith("b/11 and 2 more")
+    twins = list_blocks(view, "provenance", "items")[0].items
+    assert twins[0] == ("llama", "b/x, c/y")
+    assert twins[1].text.endswith("b/11 and 2 more")
+
+
+def list_notes(rows: list[ModelRow]) -> list[str]:
+    return [block.text for block in list_blocks(make_view(rows), "answer", "prose")]
 
 
 def test_what_must_be_known_stands_below_the_table() -> None:
     twin = make_row("acme/llama", LLAMA, twin_ids=("b/x", "c/y"))
     short = [make_row(f"a/short-{i}", LLAMA | {"max_position_embeddings": 2048, "vocab_size": i}) for i in range(2, 9)]
-    notes = make_view([twin, *short]).answer.notes
+    notes = list_notes([twin, *short])
     assert notes[0] == "short-2, short-3, short-4 and short-5 and 3 more declare a context below 32,768 tokens."
     assert notes[1] == "2 further models share a fingerprint with one here (named under provenance)."
-    assert make_view([make_row("a/llama", LLAMA, twin_ids=("b/x",)), short[0]]).answer.notes == (
+    assert list_notes([make_row("a/llama", LLAMA, twin_ids=("b/x",)), short[0]])[:2] == [
         "short-2 declares a context below 32,768 tokens.",
         "1 further model shares a fingerprint with one here (named under provenance).",
-    )
+    ]
 
 
 def test_an_estimate_is_called_one() -> None:
     from dataclasses import replace
 
     from tests.report.fakes import make_models
-    from zoo.report.sections import note_answer
+    from zoo.report.sections.answer import note_answer
 
     (model,) = make_models([make_row("acme/llama", LLAMA)])
     guessed = replace(model, facts={**model.facts, "method": "estimate"})
@@ -108,7 +121,7 @@ def test_warnings_name_their_model() -> None:
         "acme/llama", {k: v for k, v in LLAMA.items() if k != "torch_dtype"},
         problem=("gated", "access is needed"), gone_at="2026-02-03T00:00:00+00:00",
     )  # fmt: skip
-    assert make_view([row]).provenance.warnings == (
+    assert list_blocks(make_view([row]), "provenance", "items")[0].items == (
         ("llama", "the config declares no dtype: float32 is assumed, the default of PyTorch"),
         ("llama", "a newer config could not be read: access is needed"),
         ("llama", "no longer on the Hub since 2026-02-03"),
@@ -117,7 +130,7 @@ def test_warnings_name_their_model() -> None:
 
 def test_provenance_says_source_commit_and_moment() -> None:
     view = make_view([make_row("acme/llama", LLAMA)])
-    table = view.provenance.sources
+    table = list_tables(view, "provenance")["sources"]
     cells = {head.label: cell for head, cell in zip(table.columns, table.lines[0].cells, strict=True)}
     assert (cells["Config from"].text, cells["Config from"].sub) == ("hub", "huggingface.co")
     assert cells["Commit"].text == "0123456789ab"
@@ -126,8 +139,8 @@ def test_provenance_says_source_commit_and_moment() -> None:
 
 def test_an_unknown_moment_is_a_dash() -> None:
     view = make_view([make_row("acme/llama", LLAMA, synced_at=None, created_at=None)])
-    assert view.provenance.sources.lines[0].cells[-1].text == MISSING
-    assert find(view.provenance.hub, "Created") == MISSING
+    assert list_tables(view, "provenance")["sources"].lines[0].cells[-1].text == MISSING
+    assert find(view, "provenance", "Created") == MISSING
     assert view.subtitle == "1 model at a context of 32,768 tokens"
 
 
@@ -139,32 +152,34 @@ def test_facts_of_different_days_are_dated_from_to() -> None:
 def test_many_models_make_a_short_first_table() -> None:
     view = make_view(make_rows(20))
     assert view.title == "20 models compared"
-    assert all(cell.sub == "" for line in view.answer.table.lines for cell in line.cells)
-    assert any(cell.sub for line in make_view(make_rows(6)).answer.table.lines for cell in line.cells)
+    assert all(cell.sub == "" for line in list_tables(view, "answer")["at-a-glance"].lines for cell in line.cells)
+    assert any(
+        cell.sub for line in list_tables(make_view(make_rows(6)), "answer")["at-a-glance"].lines for cell in line.cells
+    )
 
 
 def test_what_does_not_fit_says_what_it_needs() -> None:
     view = make_view([make_row("acme/moe", MIXTRAL), make_row("acme/odd", LLAMA | {"torch_dtype": "float13"})])
-    fits = {line.head.label: line.cells[-1] for line in view.answer.table.lines}
+    fits = {line.head.label: line.cells[-1] for line in list_tables(view, "answer")["at-a-glance"].lines}
     assert (fits["moe"].text, fits["moe"].sub) == ("✗ no", "97.70 GB")
     assert fits["odd"].text == MISSING
-    assert find(view.memory.fit, "Left of 80 GB", 1) == "−17.70 GB"
-    assert find(view.memory.fit, "Left of 80 GB", 0) == MISSING
+    assert find(view, "memory", "Left of 80 GB", 1) == "−17.70 GB"
+    assert find(view, "memory", "Left of 80 GB", 0) == MISSING
 
 
 def test_every_point_of_the_chart_is_in_a_table() -> None:
     view = make_view(make_rows(2))
-    assert view.cache.points is not None
-    lines = {line.head.label: [cell.text for cell in line.cells] for line in view.cache.points.lines}
+    points = list_tables(view, "cache")["cache-points"]
+    lines = {line.head.label: [cell.text for cell in line.cells] for line in points.lines}
     assert lines["4,096"] == ["536,870,912", "536,870,912"]
     assert lines["131,072"] == [MISSING, "17,179,869,184"]
 
 
 def test_an_encoder_has_no_decoding() -> None:
     view = make_view([make_row("acme/bert", BERT)])
-    assert find(view.compute.flops, "Decode at 32k") == MISSING
-    assert find(view.cache.at, "at 32k") == "0 B"
-    assert view.cache.points is None
+    assert find(view, "compute", "Decode at 32k") == MISSING
+    assert find(view, "cache", "at 32k") == "0 B"
+    assert list_blocks(view, "cache", "chart") == []
 
 
 def test_contexts_hold_the_windows_where_curves_bend() -> None:
@@ -172,14 +187,26 @@ def test_contexts_hold_the_windows_where_curves_bend() -> None:
     assert {3000, 5000, 7777, 131072} <= set(choose_contexts(rows, 7777))
 
 
-def test_the_glossary_explains_what_is_shown_and_each_section_has_a_template() -> None:
-    from zoo.paths import templates_dir
+def test_the_glossary_explains_what_is_shown() -> None:
+    assert BY_KEY["kv_bytes_per_token"] in list_glossary()
+    assert BY_KEY["config"] not in list_glossary()
+    lines = list_tables(make_view(make_rows(1)), "glossary")["glossary-table"].lines
+    assert [line.head.label for line in lines] == [metric.label for metric in list_glossary()]
 
-    view = make_view(make_rows(1))
-    assert BY_KEY["kv_bytes_per_token"] in view.glossary
-    assert BY_KEY["config"] not in view.glossary
-    files = {path.stem for path in (templates_dir() / "sections").glob("*.html")}
-    assert {section.id for section in SECTIONS} == files
+
+def test_sections_can_be_chosen_and_unknown_ones_are_refused() -> None:
+    view = make_view(make_rows(2), sections=("cache", "answer"))
+    assert [section.id for section in view.sections] == ["answer", "cache"]
+    with pytest.raises(UsageError, match="no section 'caches' in a report of 2 models: there are answer, key_param"):
+        make_view(make_rows(2), sections=("caches",))
+    with pytest.raises(UsageError, match="no section 'families' in a report of 2 models"):
+        make_view(make_rows(2), sections=("families",))
+
+
+@pytest.mark.parametrize(("name", "known"), [("theme", "auto, light, dark"), ("paper", "a4, letter")])
+def test_an_unknown_theme_or_paper_is_refused(name: str, known: str) -> None:
+    with pytest.raises(UsageError, match=f"no {name} 'no such': use {known}"):
+        Options(**{name: "no such"})  # type: ignore[arg-type]
 
 
 def test_the_moment_of_a_report_can_be_set() -> None:

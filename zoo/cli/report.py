@@ -1,9 +1,7 @@
-"""``zoo report``: a comparison of models as one HTML file and as a PDF."""
+"""``zoo report``: a comparison of models as HTML, PDF, Markdown, JSON or a workbook."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +12,10 @@ from zoo.cli.context import Context
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo.report.view import ReportView
+    from zoo.report.view import Options, ReportView
 
-FORMATS = ("html", "pdf")
+FORMATS = ("html", "pdf", "md", "json", "xlsx")
+DEFAULT = "html,pdf"
 
 
 def register(app: typer.Typer) -> None:
@@ -28,26 +27,41 @@ def report_command(
     models: Annotated[
         str | None, typer.Option("--models", help="Ids, globs, families or pieces of names, by commas.")
     ] = None,
-    fmt: Annotated[str, typer.Option("--format", help="html, pdf or both, by commas.")] = ",".join(FORMATS),
-    out: Annotated[Path, typer.Option("--out", help="Folder for zoo-report.html and zoo-report.pdf.")] = Path("."),
+    fmt: Annotated[str, typer.Option("--format", help="html, pdf, md, json, xlsx: one or more, by commas.")] = DEFAULT,
+    out: Annotated[Path, typer.Option("--out", help="Folder for zoo-report.html, zoo-report.pdf …")] = Path("."),
     title: Annotated[str | None, typer.Option("--title", help="Heading of the report.")] = None,
     context: Annotated[
         str, typer.Option("--context", metavar="TOKENS", help="Length at which memory and compute are compared.")
     ] = "32k",
+    compare_to: Annotated[
+        str | None, typer.Option("--compare-to", metavar="MODEL", help="Show how every model differs from this one.")
+    ] = None,
+    sections: Annotated[
+        str | None, typer.Option("--sections", help="Only these, by commas, such as answer,cache,memory.")
+    ] = None,
+    theme: Annotated[str, typer.Option("--theme", help="Of the HTML: auto, light or dark.")] = "auto",
+    paper: Annotated[str, typer.Option("--paper", help="Of the PDF: a4 or letter.")] = "a4",
+    template: Annotated[
+        Path | None, typer.Option("--template", metavar="DIR", help="Folder whose files stand in for zoo's own.")
+    ] = None,
     top: Annotated[int | None, typer.Option("--top", min=1, help="Models that each term of --models keeps.")] = None,
     all_models: Annotated[bool, typer.Option("--all", help="Every match of --models, twins too.")] = False,
 ) -> None:
-    """Compare models in a report: one HTML file that needs no network, and a PDF.
+    """Compare models in a report: one HTML file that needs no network, a PDF, Markdown, JSON or a workbook.
 
-    Prints the paths of what it wrote. SOURCE_DATE_EPOCH sets the date of the report, for builds that can be repeated.
+    Up to 20 models stand side by side; more are ranked, with a summary of each family. Prints the paths of what it
+    wrote. SOURCE_DATE_EPOCH sets the date of the report, for builds that can be repeated.
     """
     chosen = read_formats(fmt)
+    if models is None and not all_models:
+        raise UsageError("name the models, such as --models llama,mistral, or take everything with --all")
+    options = read_options(title, context, sections, theme, paper)
     folder = prepare_folder(out)
-    view = collect_view(ctx.obj, models, title, context, top, all_models)
+    view = collect(ctx.obj, models, options, compare_to, top, all_models)
     written = {}
     for name in chosen:
         with show_progress(ctx.obj, f"writing zoo-report.{name}"):
-            written[name] = write_format(view, name, folder)
+            written[name] = write_format(view, name, folder, template)
         if not ctx.obj.json:
             typer.echo(written[name])
     if ctx.obj.json:
@@ -58,10 +72,25 @@ def read_formats(text: str) -> list[str]:
     """The formats named, HTML first. Raises UsageError for one that there is not."""
     named = {word.strip().lower() for word in text.split(",") if word.strip()}
     if unknown := sorted(named - set(FORMATS)):
-        raise UsageError(f"no format {unknown[0]!r:.40}: use html, pdf or html,pdf")
+        raise UsageError(f"no format {unknown[0]!r:.40}: use {', '.join(FORMATS)}")
     if not named:
-        raise UsageError("--format names no format: use html, pdf or html,pdf")
+        raise UsageError(f"--format names no format: use {', '.join(FORMATS)}")
     return [name for name in FORMATS if name in named]
+
+
+def read_options(title: str | None, context: str, sections: str | None, theme: str, paper: str) -> Options:
+    """How the report is to be. Raises UsageError for a theme, a paper or a context that there is not."""
+    from zoo.report.view import Options
+    from zoo.units import parse_context
+
+    wanted = tuple(word.strip() for word in (sections or "").split(",") if word.strip())
+    return Options(
+        context=parse_context(context),
+        title=title,
+        sections=wanted,
+        theme=theme.lower(),  # type: ignore[arg-type]  # checked there
+        paper=paper.lower(),  # type: ignore[arg-type]  # the same
+    )
 
 
 def prepare_folder(out: Path) -> Path:
@@ -72,38 +101,27 @@ def prepare_folder(out: Path) -> Path:
     return out
 
 
-def collect_view(
-    ctx: Context, models: str | None, title: str | None, context: str, top: int | None, all_models: bool
+def collect(
+    ctx: Context, models: str | None, options: Options, base: str | None, top: int | None, all_models: bool
 ) -> ReportView:
-    """Select the models, and work out all that the report says of them; notes what was left out."""
-    from zoo import __version__
-    from zoo.db.select import select_models
-    from zoo.report.view import build_view, read_moment
-    from zoo.units import parse_context
+    """The view of the report; notes what was left out."""
+    from zoo.report.notebook import collect_view
 
-    if models is None and not all_models:
-        raise UsageError("name the models, such as --models llama,mistral, or take everything with --all")
-    length = parse_context(context)
-    now = read_moment(os.environ.get("SOURCE_DATE_EPOCH"))
     with show_progress(ctx, "reading models"):
-        selection = select_models(ctx.open_engine(), [models or ""], top=top, all_models=all_models)
-        for note in selection.notes:
-            ctx.note(note)
-        return build_view(
-            selection.rows, context=length, title=title, notes=selection.notes, now=now, version=__version__
+        view, notes = collect_view(
+            ctx.open_engine(), [models or ""], options, base=base, top=top, all_models=all_models
         )
+    for note in notes:
+        ctx.note(note)
+    return view
 
 
-def write_format(view: ReportView, name: str, folder: Path) -> Path:
+def write_format(view: ReportView, name: str, folder: Path, template: Path | None = None) -> Path:
     """Render one format and put it in its place in one step: a report that is there is whole."""
-    from zoo.report.render import render_html, render_pdf
+    from zoo.report.notebook import find_writer
 
-    renderers: dict[str, Callable[[], bytes]] = {
-        "html": lambda: render_html(view).encode("utf-8"),
-        "pdf": lambda: render_pdf(view),
-    }
     path = folder / f"zoo-report.{name}"
-    content = renderers[name]()
+    content = find_writer(name)(view, template)
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(content)
     part.replace(path)

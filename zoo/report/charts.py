@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log2
+from typing import ClassVar
 
 from markupsafe import Markup
 
@@ -34,12 +36,11 @@ from zoo.report.svg import (
     wrap_svg,
     write_text,
 )
+from zoo.report.tables import Head, Line, Table, count_cell
 
 WIDTH = 720.0
 #: Most models that one chart tells apart.
 MOST_SERIES = 20
-#: The cache chart ends here at the latest, in tokens.
-LONGEST = 1 << 20
 
 PART_COLORS: Mapping[str, str] = {
     "embedding": "#56b4e9",
@@ -63,12 +64,17 @@ _LIGHT = frozenset({"embedding", "position", "mlp", "shared_experts", "vision", 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure. ``svg`` is safe markup; ``note`` says what could not be drawn and why."""
+    """A figure. ``title`` says what it shows, ``svg`` is safe markup, ``note`` says how to read it and what is missing.
 
+    ``data``: the same as a table, for those who cannot see it.
+    """
+
+    kind: ClassVar[str] = "chart"
     id: str
     title: str
     svg: Markup
     note: str = ""
+    data: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +128,9 @@ def trace_cache(models: Sequence[ReportModel], first: int, last: int) -> tuple[C
     return tuple(curves)
 
 
-def draw_cache_chart(models: Sequence[ReportModel], contexts: Sequence[int]) -> Chart | None:
+def draw_cache_chart(models: Sequence[ReportModel], contexts: Sequence[int], context: int) -> Chart | None:
     """KV cache and state against context, both axes logarithmic; None where no model keeps anything."""
-    curves = trace_cache(models, min(contexts), max(contexts))
+    curves = trace_cache(models, min(contexts), max(contexts)) if contexts else ()
     if not curves:
         return None
     sizes = [p.size for c in curves for p in c.points]
@@ -137,13 +143,48 @@ def draw_cache_chart(models: Sequence[ReportModel], contexts: Sequence[int]) -> 
         y_low=min(sizes) / 1.3, y_high=max(sizes) * 1.3,
     )  # fmt: skip
     body = [*_draw_axes(frame, "Context, tokens", "Cache of one sequence, bytes"), *_draw_curves(frame, curves)]
-    title = "Cache of one sequence against its context (both axes logarithmic)"
+    title = say_cache(models, context)
     drawn = {curve.series for curve in curves}
     missing = [m.label for i, m in enumerate(models) if i not in drawn]
-    note = "Lines end at the context that each model declares; a bend is a window that has filled up."
+    note = (
+        "Cache and state of one sequence against its length; both axes are logarithmic. Lines end at the context that "
+        "each model declares; a bend is a window that has filled up."
+    )
     if missing:
         note += f" Not drawn, because there is no size in bytes or no room: {', '.join(missing)}."
-    return Chart("cache-chart", title, wrap_svg("cache-chart", title, WIDTH, height, body), note)
+    svg = wrap_svg("cache-chart", f"{title}. {note}", WIDTH, height, body)
+    return Chart("cache-chart", title, svg, note, tabulate_curves(curves))
+
+
+def say_cache(models: Sequence[ReportModel], context: int) -> str:
+    """The title of the cache chart: who keeps least and most at ``context`` tokens."""
+    path = f"kv_cache.bytes_at.{context}"
+    sized = sorted((m for m in models if m.get(path)), key=lambda m: (m.get(path), m.repo_id))
+    at = f"at {format_count(context)} tokens"
+    if not sized:
+        return "What one sequence keeps, against its length"
+    least, most = sized[0], sized[-1]
+    if least.get(path) == most.get(path):
+        who = f"{least.label} keeps" if len(sized) == 1 else "all keep"
+        return f"Cache of one sequence: {who} {format_decimal_bytes(least.get(path))} {at}"
+    return (
+        f"Cache of one sequence {at}: from {format_decimal_bytes(least.get(path))} ({least.label}) "
+        f"to {format_decimal_bytes(most.get(path))} ({most.label})"
+    )
+
+
+def tabulate_curves(curves: Sequence[Curve]) -> Table:
+    """Every point that the cache chart draws: contexts as rows, models as columns."""
+    sizes: list[Mapping[int, int]] = [{p.tokens: p.size for p in curve.points} for curve in curves]
+    tokens = sorted({t for points in sizes for t in points})
+    return Table(
+        "cache-points",
+        "All points of the chart, in bytes",
+        "Tokens",
+        tuple(Head(curve.label, model=curve.series) for curve in curves),
+        tuple(Line(Head(format_count(t)), tuple(count_cell(points.get(t)) for points in sizes)) for t in tokens),
+        by_model=False,
+    )
 
 
 def _draw_axes(frame: Frame, x_label: str, y_label: str) -> list[Markup]:
@@ -184,7 +225,7 @@ def _draw_curves(frame: Frame, curves: Sequence[Curve]) -> list[Markup]:
         said = f"{curve.label}: {format_decimal_bytes(last.size)} at {format_count(last.tokens)} tokens"
         body.append(
             element("polyline", points=path, fill="none", stroke=color, stroke_width=2, stroke_linejoin="round",
-                    stroke_dasharray=series_dash(curve.series), class_=f"curve {css}")
+                    stroke_dasharray=series_dash(curve.series), class_=f"curve {css}", data_model=curve.series)
         )  # fmt: skip
         leader = f"{x + 6:.1f},{y:.1f} {frame.right + 10:.1f},{spot:.1f} {frame.right + 22:.1f},{spot:.1f}"
         body.append(
@@ -196,10 +237,11 @@ def _draw_curves(frame: Frame, curves: Sequence[Curve]) -> list[Markup]:
                 stroke_width=0.7,
                 stroke_dasharray="1 2",
                 class_="axis",
+                data_model=curve.series,
             )
         )
-        body.append(draw_marker(curve.series, x, y, note=said))
-        body.append(write_text(frame.right + 26, spot + 4, curve.label))
+        body.append(draw_marker(curve.series, x, y, note=said, model=curve.series))
+        body.append(write_text(frame.right + 26, spot + 4, curve.label, model=curve.series))
     return body
 
 
@@ -212,13 +254,27 @@ def draw_parts_chart(models: Sequence[ReportModel], parts: Sequence[str], names:
     body = [*legend]
     for row, model in enumerate(shown):
         y = top + 26 * row
-        body.append(write_text(left - 8, y + 14, model.label, anchor="end"))
+        body.append(write_text(left - 8, y + 14, model.label, anchor="end", model=model.index))
         body += _draw_bar(model, parts, names, left, right, y)
-        body.append(write_text(WIDTH, y + 14, format_short(model.get("params.total")), anchor="end", bold=True))
-    title = "Share of the parameters in each part"
+        total = format_short(model.get("params.total"))
+        body.append(write_text(WIDTH, y + 14, total, anchor="end", bold=True, model=model.index))
+    title = say_parts(shown, names)
     height = top + 26 * len(shown) + 4
-    note = "" if len(shown) == len(models) else f"The {len(shown)} smallest of {len(models)} models are drawn."
-    return Chart("parts-chart", title, wrap_svg("parts-chart", title, WIDTH, height, body), note)
+    note = "Share of each part in all parameters; the total stands at the right."
+    if len(shown) < len(models):
+        note += f" The {len(shown)} smallest of {len(models)} models are drawn."
+    return Chart("parts-chart", title, wrap_svg("parts-chart", f"{title}. {note}", WIDTH, height, body), note)
+
+
+def say_parts(models: Sequence[ReportModel], names: Mapping[str, str]) -> str:
+    """The title of the parts chart: which part is the largest, and of how many models."""
+    largest = Counter(max(by_part, key=lambda p: by_part[p]) for m in models if (by_part := m.get("params.by_part")))
+    told = [f"{names[part].lower() if part != 'mlp' else 'MLP'} ({count})" for part, count in largest.most_common()]
+    if not told:
+        return "Share of the parameters in each part"
+    if len(told) == 1:
+        return f"Most parameters are in the {told[0].rpartition(' (')[0]}"
+    return f"The largest part by number of models: {', '.join(told)}"
 
 
 def _draw_legend(parts: Sequence[str], names: Mapping[str, str]) -> tuple[list[Markup], float]:
@@ -247,13 +303,22 @@ def _draw_bar(
         said = f"{model.label}, {names[part]}: {format_count(count)} ({format_share(count, total)})"
         body.append(
             element("rect", element("title", said), x=x, y=float(y), width=wide, height=20,
-                    fill=PART_COLORS[part], stroke=PAPER, stroke_width=0.8, class_="segment")
+                    fill=PART_COLORS[part], stroke=PAPER, stroke_width=0.8, class_="segment", data_model=model.index)
         )  # fmt: skip
         share = format_share(count, total)
         if wide > measure_text(share, 9.5) + 8:
             ink = INK if part in _LIGHT else PAPER
             body.append(
-                element("text", share, x=x + wide / 2, y=y + 13.5, font_size=9.5, fill=ink, text_anchor="middle")
+                element(
+                    "text",
+                    share,
+                    x=x + wide / 2,
+                    y=y + 13.5,
+                    font_size=9.5,
+                    fill=ink,
+                    text_anchor="middle",
+                    data_model=model.index,
+                )
             )
         x += wide
     return body

@@ -60,7 +60,7 @@ def format_share(part: int, whole: int) -> str:
     return "> 99.9 %" if percent >= 99.95 and part < whole else f"{percent:.1f} %"
 
 
-def format_factor(larger: int, smaller: int) -> str:
+def format_factor(larger: int | Decimal, smaller: int | Decimal) -> str:
     """How many times ``larger`` is ``smaller`` (> 0): ``1.9×``, ``12.5×``; to more digits where it is all but once."""
     ratio = Decimal(larger) / Decimal(smaller)
     digits = 3 if ratio >= 10 else 2

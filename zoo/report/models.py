@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zoo.report.format import cut_middle
+
+if TYPE_CHECKING:
+    from zoo.arch.ledger import Ledger
+    from zoo.metrics.analysis import Analysis
 
 #: Longest label of a model in a chart or a table, in characters.
 LABEL_LENGTH = 34
@@ -23,6 +27,8 @@ class SourceRow(Protocol):
     def repo_id(self) -> str: ...
     @property
     def row(self) -> Mapping[str, Any]: ...
+    @property
+    def analysis(self) -> Mapping[str, Any] | None: ...
     @property
     def config(self) -> Mapping[str, Any]: ...
     @property
@@ -51,14 +57,19 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class ReportModel:
-    """One model of a report. ``facts`` is the JSON of ``zoo analyze``; ``reason`` says why there is no number."""
+    """One model of a report. ``facts`` is the JSON of ``zoo analyze``; ``reason`` says why there is no number.
+
+    ``analysis`` is there where the report looks into the ledger: among many models it does not.
+    """
 
     repo_id: str
     label: str
     source: SourceRow
+    analysis: Analysis | None
     facts: Mapping[str, Any]
     layers: tuple[Layer, ...]
     reason: str | None
+    index: int = 0  #: its number in the report, the smallest model first
 
     @property
     def author(self) -> str:
@@ -73,8 +84,12 @@ class ReportModel:
         """The value at a dotted path of ``facts``; None where there is none. Keys that are numbers are contexts."""
         value: Any = self.facts
         for key in path.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(key) if isinstance(value, dict) else None
         return value
+
+    @property
+    def ledger(self) -> Ledger | None:
+        return self.analysis.ledger if self.analysis else None
 
     @property
     def is_sparse(self) -> bool:
@@ -86,13 +101,36 @@ class ReportModel:
         return context if isinstance(context, int) and context > 0 else None
 
 
-def read_models(rows: Iterable[SourceRow], contexts: Iterable[int]) -> tuple[ReportModel, ...]:
-    """Analyse every row at ``contexts`` (tokens), smallest model first; those without numbers stand at the end."""
+def read_models(rows: Iterable[SourceRow], contexts: Iterable[int], *, stored: bool = False) -> tuple[ReportModel, ...]:
+    """Analyse every row at ``contexts`` (tokens), smallest model first; those without numbers stand at the end.
+
+    With ``stored``, a row whose analysis holds all of ``contexts`` is taken as it is.
+    """
     found = list(rows)
     labels = label_models([row.repo_id for row in found])
     lengths = tuple(contexts)
-    models = [read_model(row, labels[row.repo_id], lengths) for row in found]
-    return tuple(sorted(models, key=lambda m: (m.reason is not None, m.get("params.total") or 0, m.repo_id)))
+    models = [
+        take_model(row, labels[row.repo_id]) if stored and has_lengths(row, lengths)
+        else read_model(row, labels[row.repo_id], lengths)
+        for row in found
+    ]  # fmt: skip
+    models.sort(key=lambda m: (m.reason is not None, m.get("params.total") or 0, m.repo_id))
+    return tuple(replace(model, index=index) for index, model in enumerate(models))
+
+
+def has_lengths(row: SourceRow, contexts: Iterable[int]) -> bool:
+    """Whether the analysis that the database keeps knows the cache at every one of ``contexts``."""
+    facts = row.analysis
+    if facts is None or facts["method"] == "unsupported":
+        return facts is not None
+    return all(str(tokens) in facts["kv_cache"]["bytes_at"] for tokens in contexts)
+
+
+def take_model(row: SourceRow, label: str) -> ReportModel:
+    """One row with the facts that the database keeps of it."""
+    facts = row.analysis or {}
+    reason = facts["reason"] if facts["method"] == "unsupported" else None
+    return ReportModel(row.repo_id, label, row, None, facts, (), reason)
 
 
 def read_model(row: SourceRow, label: str, contexts: Sequence[int]) -> ReportModel:
@@ -109,7 +147,7 @@ def read_model(row: SourceRow, label: str, contexts: Sequence[int]) -> ReportMod
         sparse = {i for t in analysis.ledger.parameters if t.part == "experts" for i in t.layers or ()}
         layers = tuple(Layer(kind, i in sparse) for i, kind in enumerate(layer_kinds(analysis.ledger)))
     reason = analysis.reason if analysis.method == "unsupported" else None
-    return ReportModel(row.repo_id, label, row, analysis.as_dict(), layers, reason)
+    return ReportModel(row.repo_id, label, row, analysis, analysis.as_dict(), layers, reason)
 
 
 def label_models(repo_ids: Sequence[str]) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
+from zoo.report.blocks import Sentence
 from zoo.report.format import (
     cut_middle,
     format_binary_bytes,
@@ -25,6 +26,8 @@ DEVICE_BYTES = 80 * 10**9
 DEVICE_NAME = "80 GB"
 #: Two models are near twins when at most this many of their facts differ.
 MOST_DIFFERENCES = 4
+#: Among more models than this, no pair is looked for: some are always alike.
+MOST_PAIRED = 60
 #: Names in a sentence before the rest are counted.
 MOST_NAMES = 4
 
@@ -49,20 +52,31 @@ _TWIN_FACTS = (
 )
 
 
-class Sentence(NamedTuple):
-    """``topic`` is one word for those who skim."""
-
-    topic: str
-    text: str
-
-
-def write_summary(models: Sequence[ReportModel], context: int) -> tuple[Sentence, ...]:
+def write_summary(models: Sequence[ReportModel], context: int, base: ReportModel | None = None) -> tuple[Sentence, ...]:
     """Three to five sentences on models with numbers; with none, the one that says so."""
     known = [m for m in models if m.reason is None]
     if not known:
         return (Sentence("Numbers", "None of these models can be counted; the reasons stand below."),)
     sentences = [tell_size(known), tell_cache(known, context), tell_sparsity(known), tell_fit(known, context)]
-    return tuple(s for s in [*sentences, tell_twins(known)] if s is not None)
+    last = tell_twins(known) if base is None else tell_base(known, base, context)
+    return tuple(s for s in [*sentences, last] if s is not None)
+
+
+def tell_base(models: Sequence[ReportModel], base: ReportModel, context: int) -> Sentence | None:
+    """Against the base: who gets by with less cache, and who holds more parameters."""
+    others = [m for m in models if m is not base]
+    cache = f"kv_cache.bytes_at.{context}"
+    own = base.get(cache)
+    sized = [m for m in others if m.get(cache)]
+    if not own or not sized:
+        return None
+    best = min(sized, key=lambda m: (m.get(cache), m.repo_id))
+    less = sum(m.get(cache) < own for m in sized)
+    text = f"{less} of {len(sized)} keep less at {format_context(context)} tokens than {base.label} does"
+    if less:
+        text += f"; {best.label} keeps least, {format_share(best.get(cache), own)} of it"
+    larger = sum(m.get("params.total") > base.get("params.total") for m in others)
+    return Sentence("Against the base", f"{text}. {larger} of {len(others)} have more parameters.")
 
 
 def name_models(models: Sequence[ReportModel]) -> str:
@@ -168,6 +182,8 @@ def _all_fit(fits: Sequence[ReportModel]) -> str:
 
 def tell_twins(models: Sequence[ReportModel]) -> Sentence | None:
     """The pair that is most alike, and all that differs between them; None where no pair is near."""
+    if len(models) > MOST_PAIRED:
+        return None
     pairs = [(list_differences(a, b), a, b) for a, b in combinations(models, 2) if a.facts["family"] is not None]
     near = [pair for pair in pairs if len(pair[0]) <= MOST_DIFFERENCES and pair[1].layers]
     if not near:

@@ -7,9 +7,10 @@ CSS override them by class, which is how the same markup turns dark.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from math import ceil, floor, log10
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 INK, MUTED, GRID, PAPER = "#1a1c20", "#5b616b", "#dfe2e6", "#ffffff"
 #: Okabe and Ito's colours for colour-blind readers, those with most contrast on white first.
@@ -26,14 +27,20 @@ ADVANCES = bytes.fromhex(
 
 def element(tag: str, *children: str, **attributes: object) -> Markup:
     """One element. Text among the children is escaped, as are attributes; ``_`` in their names stands for ``-``."""
-    spelled = Markup().join(
-        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), _spell(value))
+    spelled = "".join(
+        f' {_spell_name(name)}="{escape(_spell(value))}"'
         for name, value in attributes.items()
         if value is not None and value != ""
     )
     if not children:
-        return Markup("<{}{}/>").format(tag, spelled)
-    return Markup("<{}{}>{}</{}>").format(tag, spelled, Markup().join(children), tag)
+        return Markup(f"<{tag}{spelled}/>")  # noqa: S704  # every value is escaped above
+    inner = "".join(escape(child) for child in children)
+    return Markup(f"<{tag}{spelled}>{inner}</{tag}>")  # noqa: S704  # escaped, or markup already
+
+
+@cache
+def _spell_name(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
 
 
 def _spell(value: object) -> str:
@@ -53,6 +60,7 @@ def write_text(
     anchor: str = "start",
     muted: bool = False,
     bold: bool = False,
+    model: int | None = None,
 ) -> Markup:
     """A line of text with its baseline at ``y``."""
     return element(
@@ -65,6 +73,7 @@ def write_text(
         font_size=size,
         font_weight=600 if bold else None,
         text_anchor=None if anchor == "start" else anchor,
+        data_model=model,
     )
 
 
@@ -77,7 +86,14 @@ def draw_line(x1: float, y1: float, x2: float, y2: float, *, color: str = GRID, 
 
 
 def draw_marker(
-    series: int, x: float, y: float, *, hollow: bool = False, radius: float = 3.6, note: str = ""
+    series: int,
+    x: float,
+    y: float,
+    *,
+    hollow: bool = False,
+    radius: float = 3.6,
+    note: str = "",
+    model: int | None = None,
 ) -> Markup:
     """The mark of a series: shape and colour both tell which."""
     color = series_color(series)
@@ -86,6 +102,7 @@ def draw_marker(
         "stroke": color,
         "stroke_width": 1.5,
         "class_": f"{'hollow' if hollow else 'mark'} {series_class(series)}",
+        "data_model": model,
     }
     title = (element("title", note),) if note else ()
     shape = (series + series // len(PALETTE)) % 5

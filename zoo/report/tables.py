@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
 
 from zoo.metrics.glossary import BY_KEY
 from zoo.report.format import (
@@ -14,6 +15,7 @@ from zoo.report.format import (
     format_binary_bytes,
     format_count,
     format_decimal_bytes,
+    format_factor,
     format_real,
     format_share,
 )
@@ -40,12 +42,16 @@ def has_long_word(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """``text`` is shown, ``sub`` small below it; ``sort`` is the bare value for sorting, empty if none."""
+    """``text`` is shown, ``sub`` small below it; ``sort`` is the bare value for sorting, empty if none.
+
+    ``change`` says how the value differs from that of the base, where there is one.
+    """
 
     text: str
     sub: str = ""
     sort: str = ""
     numeric: bool = True
+    change: str = ""
 
     @property
     def is_long(self) -> bool:
@@ -55,12 +61,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Heading of a column or a row; ``why`` is one line on what it means for the reader."""
+    """Heading of a column or a row; ``why`` is one line on what it means for the reader.
+
+    ``model`` is the number of the model that it names, by which a model is found in every table and chart.
+    """
 
     label: str
     sub: str = ""
     why: str = ""
     title: str = ""
+    model: int | None = None
 
     @property
     def is_long(self) -> bool:
@@ -78,14 +88,25 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``corner`` heads the column of headings; ``by_model`` says that each row is one model (then it can be sorted)."""
+    """``corner`` heads the column of headings; ``by_model`` says that each row is one model (then it can be sorted).
 
+    A ``wide`` one has a page on its side; ``ordered`` ones that are not by model can be sorted, too.
+    """
+
+    kind: ClassVar[str] = "table"
     id: str
     caption: str
     corner: str
     columns: tuple[Head, ...]
     lines: tuple[Line, ...]
     by_model: bool = True
+    wide: bool = False
+    ordered: bool = False
+
+    @property
+    def sortable(self) -> bool:
+        """Whether its rows may stand in another order."""
+        return self.by_model or self.ordered
 
     @property
     def dense(self) -> bool:
@@ -175,12 +196,12 @@ def read_text(path: str) -> Callable[[ReportModel], Cell]:
 def head_model(model: ReportModel) -> Head:
     """The heading of a model: its short name, its author below, its full id where the mouse stays."""
     author = "" if model.label.startswith(f"{model.author}/") else cut_middle(model.author, LABEL_LENGTH)
-    return Head(model.label, author, title=model.repo_id)
+    return Head(model.label, author, title=model.repo_id, model=model.index)
 
 
 def head_source(model: ReportModel) -> Head:
     """The heading of a model with all of its id."""
-    return Head(model.repo_id.rpartition("/")[2], model.author, title=model.repo_id)
+    return Head(model.repo_id.rpartition("/")[2], model.author, title=model.repo_id, model=model.index)
 
 
 def tabulate(
@@ -213,18 +234,55 @@ def turn(table: Table, corner: str = "") -> Table:
     )
 
 
+def mark_changes(read: Callable[[ReportModel], Cell], base: ReportModel) -> Callable[[ReportModel], Cell]:
+    """``read`` with what each value is against that of ``base``."""
+
+    def read_change(model: ReportModel) -> Cell:
+        cell = read(model)
+        return cell if model is base else replace(cell, change=say_change(cell, read(base)))
+
+    return read_change
+
+
+def say_change(cell: Cell, base: Cell) -> str:
+    """How a value differs from that of the base: ``=``, ``−12.5 %``, ``2.0×``; of words, only that they are alike."""
+    if not cell.sort or not base.sort:
+        return ""
+    if cell.sort == base.sort:
+        return "="
+    if not cell.numeric:
+        return "≠"
+    try:
+        value, other = Decimal(cell.sort), Decimal(base.sort)
+    except InvalidOperation:
+        return "≠"
+    if other <= 0 or value <= 0:
+        return ""  # of a difference or of nothing there is no factor
+    ratio = value / other
+    if ratio < 2:
+        percent = f"{abs(ratio - 1) * 100:.1f}"
+        return f"{'+' if ratio > 1 else '−'}{'< 0.1' if percent == '0.0' else percent} %"
+    return format_factor(value, other)
+
+
 def lay_out(
-    name: str, caption: str, facts: Sequence[Fact], models: Sequence[ReportModel], most: int = MOST_COLUMNS
+    name: str,
+    caption: str,
+    facts: Sequence[Fact],
+    models: Sequence[ReportModel],
+    most: int = MOST_COLUMNS,
+    head: Callable[[ReportModel], Head] = head_model,
 ) -> tuple[Table, ...]:
     """Few models stand side by side; many are rows, and the facts are split over tables that fit a page."""
     facts = drop_empty(facts, models)
     if len(models) <= SIDE_BY_SIDE:
-        return (turn(tabulate(name, caption, facts, models)),)
+        return (turn(tabulate(name, caption, facts, models, head)),)
     parts = split_even(facts, most)
     if len(parts) == 1:
-        return (tabulate(name, caption, facts, models),)
+        return (tabulate(name, caption, facts, models, head),)
     return tuple(
-        tabulate(f"{name}-{i}", f"{caption} ({i} of {len(parts)})", part, models) for i, part in enumerate(parts, 1)
+        tabulate(f"{name}-{i}", f"{caption} ({i} of {len(parts)})", part, models, head)
+        for i, part in enumerate(parts, 1)
     )
 
 
