@@ -113,9 +113,9 @@ def bench_crawl(models: int = MODELS) -> None:
 
 def measure_walk(models: int, folder: str) -> tuple[float, float]:
     """Seconds of a walk over ``models`` listed models into a new database, and the most memory in MB."""
-    zoo = str(Path(sys.executable).with_name("zoo"))
+    zoo = [sys.executable, "-c", "from zoo.cli import main; main()"]
     with start_server("benchmarks.listing", str(models)) as (url, _, _):
-        command = [zoo, "--db", f"{folder}/{models}.sqlite", "--json", "sync", "--all", "--source", "hub"]
+        command = [*zoo, "--db", f"{folder}/{models}.sqlite", "--json", "sync", "--all", "--source", "hub"]
         start = time.perf_counter()
         walk = subprocess.Popen([*command, "--anonymous"], env=make_environment(url, folder), stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(walk.pid, 0)

@@ -51,10 +51,12 @@ class HubServer:
         self.window = 300.0  #: seconds of a rate limit's window
         self.latency = 0.0  #: seconds added to every answer
         self.has_resolve_cache = True
-        self.links_to = ""  #: host of the links to the next page; the server itself when empty
+        self.links_to = ""  #: host of the links to the next page; the server itself when empty, none at all when "-"
+        self.largest_page = 1000  #: models that a page of a listing holds at most
+        self.hidden: set[str] = set()  #: headers that are not sent
         self.retry_after = ""  #: sent with errors when not empty
         self.links_in_circle = False  #: the next page of a listing is always the page itself
-        self.chaos: Callable[[str], Fault | None] = lambda path: None  #: a fault for a path, now and then
+        self.chaos: Callable[[str], Fault | None] = lambda target: None  #: a fault for a path and query, now and then
         self.is_dead = False  #: every connection is reset
         self.old_cursors = True  #: whether cursors are taken at all
         self._faults: list[Fault] = []
@@ -96,6 +98,21 @@ class HubServer:
         self.repos[repo_id.casefold()] = repo
         return repo
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a repository another name; the old one leads to it."""
+        repo = self.repos.pop(old.casefold())
+        repo.info = {**repo.info, "_id": repo.hub_id, "sha": repo.sha}
+        repo.repo_id = new
+        self.repos[new.casefold()] = repo
+        if old.casefold() != new.casefold():
+            self.renames[old.casefold()] = new
+
+    def change(self, repo_id: str, config: Any) -> None:
+        """A commit with another config.json, in place of all that there were."""
+        repo = self.repos[repo_id.casefold()]
+        repo.files["config.json"] = json.dumps(config, indent=2).encode()
+        repo.info.pop("sha", None)
+
     def break_next(self, path: str, kind: str, times: int = 1, value: Any = None) -> None:
         """Let the next ``times`` requests whose path matches the pattern ``path`` go wrong.
 
@@ -124,13 +141,13 @@ class HubServer:
         """Requests so far whose path holds the pattern ``path``."""
         return sum(request.method == method and bool(re.search(path, request.path)) for request in self.requests)
 
-    def take_fault(self, path: str) -> Fault | None:
+    def take_fault(self, path: str, query: str) -> Fault | None:
         with self._lock:
             for fault in self._faults:
                 if fault.times > 0 and fault.pattern.search(path):
                     fault.times -= 1
                     return fault
-        return self.chaos(path) or (Fault(re.compile(""), "reset", 1) if self.is_dead else None)
+        return self.chaos(f"{path}?{query}") or (Fault(re.compile(""), "reset", 1) if self.is_dead else None)
 
     def charge(self, bucket: str) -> tuple[bool, dict[str, str]]:
         """Count a request: whether it is within the quota, and the headers that say what is left."""
@@ -188,13 +205,14 @@ class HubServer:
                 return make_error(400, "", "Invalid cursor")
             value, after = read_cursor(cursor[0], sort)
             models = [m for m in models if m[sort] < value or (m[sort] == value and m["_id"] > after)]
-        limit = min(int(wanted.get("limit", ["1000"])[0]), 1000)
+        limit = min(int(wanted.get("limit", ["1000"])[0]), self.largest_page)
         page, rest = models[:limit], models[limit:]
         headers = {"Content-Type": "application/json; charset=utf-8"}
         if rest:
             kept = [(name, text) for name, text in parse_qsl(query) if name != "cursor"]
             following = urlencode([*kept, ("cursor", make_cursor(page[-1], sort))])
-            headers["Link"] = f'<{self.links_to or self.url}/api/models?{following}>; rel="next"'
+            host = "" if self.links_to == "-" else self.links_to or self.url
+            headers["Link"] = f'<{host}/api/models?{following}>; rel="next"'
         if self.links_in_circle:
             headers["Link"] = f'<{self.url}/api/models?{query}>; rel="next"'
         shown = [select_fields(model, expand or LISTED_BY_DEFAULT) for model in page]
@@ -279,7 +297,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(request)
         if self.hub.latency:
             time.sleep(self.hub.latency)
-        fault = self.hub.take_fault(parts.path)
+        fault = self.hub.take_fault(parts.path, parts.query)
         if fault is not None and fault.kind == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
@@ -301,7 +319,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, request: Request, fault: Fault | None) -> None:
         body = reply.body
-        headers = dict(reply.headers)
+        headers = {name: text for name, text in reply.headers.items() if name not in self.hub.hidden}
         zipped = len(body) > 500 and fault is None and "gzip" in request.headers.get("accept-encoding", "")
         if zipped and request.method == "GET":  # as the Hub sends text: compressed, its length unsaid
             body = gzip.compress(body, 1)

@@ -98,7 +98,9 @@ def test_days(value: object, is_date: bool) -> None:
 
 
 def test_files_are_those_that_are_named() -> None:
-    assert list_files({"siblings": [{"rfilename": "a"}, {"rfilename": 5}, {}, "b"]}) == {"a"}
+    assert list_files({"siblings": [{"rfilename": "a"}, {"rfilename": "b"}]}) == {"a", "b"}
+    for odd in ({"rfilename": 5}, {}, "b"):  # there may be more than is said
+        assert list_files({"siblings": [{"rfilename": "a"}, odd]}) is None
     assert list_files({"siblings": None}) is None
 
 

@@ -67,12 +67,12 @@ def read_facts(item: Mapping[str, Any]) -> HubFacts:
 
 
 def list_files(item: Mapping[str, Any]) -> frozenset[str] | None:
-    """Names of all files of the repository; None when the item does not say."""
+    """Names of all files of the repository; None when the item does not say, or not of all of them."""
     siblings = item.get("siblings")
     if not isinstance(siblings, list):
         return None
-    names = (sibling.get("rfilename") for sibling in siblings if isinstance(sibling, dict))
-    return frozenset(name for name in names if isinstance(name, str))
+    names = [sibling.get("rfilename") if isinstance(sibling, dict) else None for sibling in siblings]
+    return frozenset(names) if all(isinstance(name, str) for name in names) else None
 
 
 def describe_configless(files: frozenset[str]) -> str:
