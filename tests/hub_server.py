@@ -76,7 +76,10 @@ class HubServer:
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            # The handshake is left to the thread of each connection.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
             self.url = f"https://localhost:{self._server.server_port}"
 
     def __enter__(self) -> HubServer:
@@ -119,7 +122,7 @@ class HubServer:
         ``kind``: ``reset``, ``truncate`` (half of the body), ``silence``, ``drip`` (a byte every 50 ms), ``html`` (a
         page with status 200), ``status`` (``value``: its number), ``error`` (``value``: number, X-Error-Code and
         message), ``body`` (``value``: bytes in place of the body), ``short`` (a Content-Length of half the body),
-        ``long`` (a Content-Length of more than comes), ``redirect`` (``value``: the Location).
+        ``long``, ``huge`` (a Content-Length of more than comes), ``redirect`` (``value``: the Location).
         """
         self._faults.append(Fault(re.compile(path), kind, times, value))
 
@@ -326,8 +329,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
             headers |= {"Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}
         elif reply.status != 304:
-            length = {"short": len(body) // 2, "long": len(body) + 9}.get(fault.kind if fault else "", len(body))
-            headers["Content-Length"] = str(length)
+            wrong = {"short": len(body) // 2, "long": len(body) + 9, "huge": 10**18}
+            headers["Content-Length"] = str(wrong.get(fault.kind if fault else "", len(body)))
         self.send_response(reply.status)
         for name, text in headers.items():
             self.send_header(name, text)
@@ -343,5 +346,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.wfile.write(body[: int(headers["Content-Length"])] if fault and fault.kind == "short" else body)
-        if fault is not None and fault.kind == "long":
+        if fault is not None and fault.kind in {"long", "huge"}:
             self.close_connection = True

@@ -168,7 +168,7 @@ class _Start:
 
 def _forget_before(store: HubStore, walk: Walk | None) -> Known:
     """What ``--full`` knows: only what the walk that it goes on with has fetched again already."""
-    if walk is None:
+    if walk is None or not walk.resumed:
         return lambda repo_ids: {}
     # The database keeps whole seconds: what was fetched just before that need not be fetched again, either.
     began = walk.state.began.replace(microsecond=0)
@@ -209,7 +209,7 @@ def _begin_walk(request: SyncRequest, store: HubStore, settings: HubSettings, cr
         crawl.progress.total = HUB_MODELS
     if state is not last:
         store.keep_walk(state)
-    return Walk(state, store.keep_walk)
+    return Walk(state, store.keep_walk, resumed=state is last)
 
 
 def _read_hub(

@@ -64,6 +64,7 @@ class Walk:
 
     state: WalkState
     keep: Callable[[WalkState], None] = lambda state: None
+    resumed: bool = False  #: an earlier run has begun it
     _open: dict[int, set[str]] = field(default_factory=dict)  #: page -> models that are not saved yet
     _ends: dict[int, tuple[str | None, int]] = field(default_factory=dict)
 
