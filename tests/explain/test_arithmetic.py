@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.explain.configs import DEEPSEEK_V3, GPT2, LLAMA_7B, LLAMA_8B, MIXTRAL
-from zoo.arch.config import UnsupportedError
+from zoo.arch.config import Config, UnsupportedError
 from zoo.arch.ledger import Ledger, build_ledger
 from zoo.arch.registry import load_architectures
 from zoo.explain import arithmetic
@@ -19,11 +22,12 @@ from zoo.explain.prose import (
     list_not_counted,
     list_splits,
     list_totals,
+    name_layers,
     shorten_name,
     title_step,
     write_arithmetic,
 )
-from zoo.explain.symbols import write_letter
+from zoo.explain.symbols import number_factor, open_sizes, write_letter
 from zoo.sources.snapshot import read_snapshot
 
 
@@ -104,7 +108,7 @@ def test_gpt2_has_positions_biases_and_a_tied_head() -> None:
     said = list_not_counted(sums)
     assert said[0].startswith("Context length: counts only through the learned positions (786,432 parameters)")
     assert any("tied" in sentence for sentence in said)
-    assert dict(list_splits(sums))["Biases (they are added)"] == f"{sums.params.biases:,}"
+    assert ("Biases (they are added)", f"{sums.params.biases:,}") in list_splits(sums)
 
 
 def test_relative_distances_are_no_context_length() -> None:
@@ -118,7 +122,7 @@ def check_steps(ledger: Ledger) -> None:
     assert sum(step.elements for step in sums.steps) == sums.total
     assert sum(step.active for step in sums.steps) == sums.params.active
     assert sums.core + sum(sums.rest.values()) == sums.total
-    values = {letter: [value] for letter, value, _ in sums.legend}
+    values: dict[str, list[int]] = {letter: [value] for letter, value, _ in sums.legend}
     assert len(values) == len(sums.legend)
     for step in (*sums.steps, *sums.extras):
         assert step.product.value in read_product(step.product.text, find_numbers(ledger.config.raw) | values)
@@ -132,7 +136,8 @@ def read_product(text: str, values: dict[str, list[int]]) -> list[int]:
     formula = text.replace(",", "").replace("·", "*")
     names = sorted(set(re.findall(r"[A-Za-z]\w*", formula)))
     choices = product(*(values[name] for name in names))
-    return [eval(formula, {"__builtins__": {}}, dict(zip(names, chosen, strict=True))) for chosen in choices]
+    found = [dict(zip(names, chosen, strict=True)) for chosen in choices]
+    return [eval(formula, {"__builtins__": {}}, each) for each in found]
 
 
 def find_numbers(config: Any) -> dict[str, list[int]]:
@@ -160,17 +165,145 @@ def test_the_steps_of_every_bundled_model_add_up_to_its_total() -> None:
     assert len(counted) >= 40
 
 
-def test_the_steps_of_every_architecture_add_up_on_its_defaults() -> None:
+def test_the_formulas_of_every_architecture_have_the_value_of_its_tensors() -> None:
     counted = 0
     for model_type in load_architectures():
         try:
             ledger = build_ledger({"model_type": model_type})
         except UnsupportedError:
             continue
-        sums = count_by_steps(ledger, model_type)
-        assert sum(step.elements for step in sums.steps) == sums.total
+        check_steps(ledger)
         counted += 1
-    assert counted >= 30
+    assert counted >= 350
+
+
+VARIED = ("llama", "qwen3", "gemma2", "mixtral", "gpt2", "bert", "t5", "whisper", "mamba", "mamba2", "opt", "olmo2")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    model_type=st.sampled_from(VARIED),
+    hidden=st.integers(1, 40),
+    heads=st.integers(1, 8),
+    layers=st.integers(1, 9),
+    vocab=st.integers(1, 2000),
+    ffn=st.integers(1, 500),
+)
+def test_formulas_have_the_value_of_the_tensors_whatever_the_sizes(
+    model_type: str, hidden: int, heads: int, layers: int, vocab: int, ffn: int
+) -> None:
+    width = hidden * heads
+    sizes = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads, "vocab_size": vocab}
+    sizes |= {"intermediate_size": ffn, "num_key_value_heads": heads, "head_dim": hidden, "d_model": width, "d_ff": ffn}
+    sizes |= {"n_embd": width, "n_head": heads, "n_layer": layers, "n_inner": ffn, "num_layers": layers}
+    with suppress(UnsupportedError):
+        check_steps(build_ledger({"model_type": model_type} | sizes))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            {"model_type": "whisper"},
+            {
+                "Audio: conv1": "3·n_mel·H",
+                "Attention, encoder, layers 0–3: q_proj, out_proj": "2·L_enc·n_q·d·H",
+                "Attention, decoder, layers 0–3: k_proj, v_proj": "2·L·n_kv·d·H",
+                "Cross-attention, layers 0–3: k_proj, v_proj": "2·L·n_kv·d·H",
+                "Feed-forward (MLP), decoder, layers 0–3: fc1, fc2": "2·L·F·H",
+            },
+        ),
+        (
+            {"model_type": "t5", "num_layers": 2, "num_decoder_layers": 3},
+            {
+                "Attention, encoder, layers 0–1: q, o": "2·L_enc·n_q·d·H",
+                "Norms, decoder, layers 0–2: layer_norm": "3·L·H",
+                "Learned positions, layer 0: relative_attention_bias": "2·n_q·B",
+            },
+        ),
+        (
+            {"model_type": "mamba2", "architectures": ["Mamba2ForCausalLM"]},
+            {
+                "Recurrent, layers 0–63: in_proj": "L·(2·D + 2·G·N + n_h)·H",
+                "Recurrent, layers 0–63: conv1d": "L·K·(D + 2·G·N)",
+                "Recurrent, layers 0–63: A_log, D": "2·L·n_h",
+            },
+        ),
+        (
+            {"model_type": "mamba"},
+            {"Recurrent, layers 0–31: x_proj": "L·D·(R + 2·N)", "Recurrent, layers 0–31: A_log": "L·D·N"},
+        ),
+        (
+            {"model_type": "qwen2_5_vl", "vision_config": {"depth": 2}},
+            {
+                "Vision: proj": "c_in_vis·t_p_vis·p_vis·p_vis·H_vis",
+                "Vision, layers 0–1: qkv.bias": "L_vis·d_vis·(n_q_vis + 2·n_kv_vis)",
+                "Projector: mlp.0.bias": "m_vis·m_vis·H_vis",
+            },
+        ),
+        ({"model_type": "llava"}, {"Projector: linear_1": "H·H_vis"}),
+        ({"model_type": "deepseek_v32"}, {"Attention, layers 0–60: wq_b": "L·d_i·n_i·r_q"}),
+        (
+            {"model_type": "gemma2", "num_hidden_layers": 12},
+            {"Attention, layers 0–11: q_proj, o_proj": "2·L·n_q·d·H"},
+        ),
+        (
+            {"model_type": "vision-encoder-decoder"},
+            {"Vision, layers 0–11: q_proj, o_proj": "2·L_ec·n_q_ec·d_ec·H_ec"},
+        ),
+    ],
+)
+def test_formulas_are_in_the_letters_of_their_kind_of_model(config: dict[str, Any], said: dict[str, str]) -> None:
+    found = {title: text for title, text, _ in formulas(count(config))}
+    assert {title: found.get(title) for title in said} == said
+
+
+def test_most_formulas_of_well_known_models_have_no_bare_sizes() -> None:
+    bare = whole = 0
+    for record in SNAPSHOT:
+        assert record.config is not None
+        with suppress(UnsupportedError):
+            for step in count_by_steps(build_ledger(record.config), "x").steps:
+                numbers = [
+                    int(number) for number in re.findall(r"(?<!\w)\d+(?!\w)", step.product.text.replace(",", ""))
+                ]
+                bare += any(number > 8 for number in numbers)
+                whole += 1
+    assert bare < whole / 25
+
+
+def test_letters_have_meanings_and_stand_for_layers_that_have_just_that() -> None:
+    sums = count({"model_type": "jamba"})
+    legend = {letter: said for letter, _, said in sums.legend}
+    assert legend["D"] == "inner width of a state-space layer"
+    assert legend["L_r"] == "recurrent layers"
+    seeing = {letter: said for letter, _, said in count({"model_type": "llava"}).legend}
+    assert seeing["H_vis"] == "hidden size: width of the residual stream (vision)"
+    assert seeing["N_p_vis"] == "patches of an image (vision)"
+    odd = {"model_type": "eliza", "hidden_size": 96, "depth": 2, "num_heads": 4, "image_size": 30, "patch_size": 7}
+    sizes = open_sizes(Config({"vision_config": odd}, "llava"), "vision_config", "vis")
+    assert (sizes.values["H"], sizes.values["d"], sizes.values["N_p"]) == (96, 24, 16)
+    assert sizes.symbols["N_p"].meaning == "patches of an image: (image size / patch size)², rounded down"
+
+
+def test_naming_leaves_no_trace_in_the_config() -> None:
+    ledger = build_ledger({"model_type": "llava"})
+    before = dict(ledger.config.read)
+    count_by_steps(ledger, "x")
+    assert ledger.config.read == before
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ("0-31", "layers 0–31"),
+        ("7", "layer 7"),
+        ("0-2,5", "layers 0–2, 5"),
+        ("0,2,4-6,8,10", "7 layers (0, 2, 4–6, 8, …)"),
+    ],
+)
+def test_layers_are_told_shortly(layers: str, said: str) -> None:
+    assert name_layers(layers) == said
 
 
 def test_steps_that_do_not_add_up_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +313,7 @@ def test_steps_that_do_not_add_up_are_a_fault(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_product_that_is_not_its_tensors_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arithmetic, "list_factors", lambda *_: [arithmetic.number_factor(3)])
+    monkeypatch.setattr(arithmetic, "list_factors", lambda *_: [number_factor(3)])
     with pytest.raises(AssertionError, match=r"embed_tokens\.weight: 3 is not 131072000"):
         count(LLAMA_7B)
 
@@ -200,6 +333,8 @@ def test_letters_are_written_for_latex(letter: str, latex: str) -> None:
         ("model.layers.{}.self_attn.q_proj.bias", "q_proj.bias"),
         ("model.layers.{}.mlp.experts.gate_up_proj", "gate_up_proj"),
         ("a.norms.{}.weight", "norms.{}"),
+        ("visual.merger.mlp.0.bias", "mlp.0.bias"),
+        ("{}", "{}"),
     ],
 )
 def test_tensors_have_short_names(name: str, short: str) -> None:

@@ -6,12 +6,13 @@ Written from the ledger, so that it holds for every architecture that zoo counts
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.arch.ledger import Ledger
 from zoo.arch.rows import Tensor
+from zoo.explain.letters import COUNTS
 from zoo.explain.symbols import Factor, Namer, join_factors, number_factor
 from zoo.metrics.dtypes import count_bytes
 from zoo.metrics.sums import Params, sum_params
@@ -19,9 +20,13 @@ from zoo.metrics.sums import Params, sum_params
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.)")
 #: Parts whose matrices are the attention and feed-forward weights, the body of the model.
 CORE = ("attention", "mlp", "experts", "shared_experts", "router", "recurrent")
+#: Parts of layers, which may stand in either stack.
+_PLACED = frozenset((*CORE, "norm"))
+#: So many tensors are named one by one.
+_FEW = 4
 #: In which order factors stand in a product; letters that are not here come after these.
-_LAYERS = ("L", "L_e", "L_d", "L_a", "L_r", "L_enc")
-_ORDER = (*_LAYERS, "k", "E", "V", "T", "C", "n_q", "n_kv", "d", "d_v", "F", "F_e", "F_s")
+_LAYERS = ("L", *COUNTS)
+_ORDER = (*_LAYERS, "k", "E", "V", "T", "C", "n_q", "n_kv", "d", "d_v", "F", "F_e", "F_s", "F_d", "D")
 
 
 @dataclass(slots=True)
@@ -31,11 +36,16 @@ class Group:
     name: str
     tensor: Tensor
     layers: list[int] = field(default_factory=list)
-    outside: int = 0  #: how many stand outside the layers
+    outside: list[str] = field(default_factory=list)  #: the names of those that stand outside the layers
 
     @property
     def repeats(self) -> int:
-        return len(self.layers) + self.outside
+        return len(self.layers) + len(self.outside)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, or those of its tensors where a few stand outside the layers."""
+        return tuple(self.outside) if 0 < len(self.outside) <= _FEW else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class Step:
     active_product: str | None  #: the product of the active ones, in letters, where it differs
     tied_to: str | None = None
     is_bias: bool = False
+    place: str = ""  #: encoder, decoder or cross-attention, of a model that has these
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +91,8 @@ def count_by_steps(ledger: Ledger, title: str) -> Arithmetic:
     steps = build_steps(namer, ledger.parameters)
     if (steps[-1].running if steps else 0) != params.total:
         raise AssertionError("the steps do not add up to the total")
-    extras = [t for role in ("mtp", "buffer") for t in ledger.tensors if t.role == role]
-    letters = dict.fromkeys(letter for step in steps for letter in step.product.letters)
+    extras = build_steps(namer, [t for role in ("mtp", "buffer") for t in ledger.tensors if t.role == role])
+    letters = dict.fromkeys(letter for step in (*steps, *extras) for letter in step.product.letters)
     if "E" in letters and "k" in namer.text.values:
         letters["k"] = None
     core, rest = split_core(ledger)
@@ -93,7 +104,7 @@ def count_by_steps(ledger: Ledger, title: str) -> Arithmetic:
         core=core,
         rest=rest,
         sizes={dtype: count_bytes(params.total, dtype) for dtype in ("float32", "float16", "int8", "int4")},
-        extras=tuple(build_steps(namer, extras)),
+        extras=tuple(extras),
         position=ledger.architecture.position,
     )
 
@@ -119,31 +130,57 @@ def group_tensors(tensors: Iterable[Tensor]) -> list[Group]:
         key = (name, tensor.shape, tensor.part, tensor.tied_to, tensor.copies, tensor.used, tensor.of, tensor.role)
         group = groups.setdefault(key, Group(name, tensor))
         if tensor.layers is None:
-            group.outside += 1
+            group.outside.append(tensor.name)
         else:
             group.layers += tensor.layers
     return list(groups.values())
 
 
 def build_steps(namer: Namer, tensors: Iterable[Tensor]) -> list[Step]:
-    """One step for all groups of a part that the same product counts in the same layers."""
+    """One step for all groups of a part that the same product counts in the same layers of the same stack."""
     merged: dict[tuple[Any, ...], list[Group]] = {}
     products: dict[tuple[Any, ...], list[Factor]] = {}
-    for group in group_tensors(tensors):
+    rows = list(tensors)
+    name_place = choose_places(rows)
+    for group in group_tensors(rows):
         tensor = group.tensor
         factors = list_factors(namer, group)
         texts = tuple(sorted(factor.text for factor in factors))
-        layers = tuple(sorted(group.layers))
-        key = (tensor.part, texts, layers, tensor.used, tensor.of, tensor.tied_to, tensor.is_bias, tensor.role)
+        layers, place = tuple(sorted(group.layers)), name_place(tensor)
+        key = (tensor.part, place, texts, layers, tensor.used, tensor.of, tensor.tied_to, tensor.is_bias, tensor.role)
         merged.setdefault(key, []).append(group)
         products.setdefault(key, factors)
     running = 0
     steps = []
     for key, groups in merged.items():
-        step = build_step(groups, products[key], running)
+        step = build_step(groups, products[key], running, key[1])
         running = step.running
         steps.append(step)
     return steps
+
+
+def choose_places(tensors: Iterable[Tensor]) -> Callable[[Tensor], str]:
+    """Says where a tensor stands in a model of several stacks: in the encoder, the decoder, or in cross-attention.
+
+    Keys and values of cross-attention are known by their stack; what stands beside them in a module is of it too.
+    """
+    rows = [t for t in tensors if t.layers is not None]
+    crossing = {name_module(t) for t in rows if t.stack == "cross"}
+    encoded = any(t.stack == "encoder" for t in rows)
+
+    def name_place(tensor: Tensor) -> str:
+        if tensor.layers is None or tensor.part not in _PLACED:
+            return ""
+        if name_module(tensor) in crossing:
+            return "cross-attention"
+        return ("encoder" if tensor.stack == "encoder" else "decoder") if encoded else ""
+
+    return name_place
+
+
+def name_module(tensor: Tensor) -> str:
+    """The module that has the matrix: ``….encoder_attn`` of ``….encoder_attn.k_proj.weight``."""
+    return tensor.name.removesuffix(".weight").removesuffix(".bias").rpartition(".")[0]
 
 
 def list_factors(namer: Namer, group: Group) -> list[Factor]:
@@ -152,11 +189,12 @@ def list_factors(namer: Namer, group: Group) -> list[Factor]:
     factors = [factor for side in namer.name_sides(tensor) for factor in side]
     if tensor.copies > 1:
         factors.append(namer.name_copies(tensor))
-    layers = len(set(group.layers))
+    own = set(group.layers)
+    layers = len(own)
     if layers and group.repeats % layers:  # stages of uneven depth: only their number in all is a factor
         layers = 1
     if layers > 1:
-        factors.append(namer.name_count(tensor, layers))
+        factors.append(namer.name_count(tensor, own))
     if (places := group.repeats // max(layers, 1)) > 1:  # two norms of one name in a layer, say
         factors.append(number_factor(places))
     return sorted(factors, key=rank_factor)
@@ -172,13 +210,13 @@ def rank_factor(factor: Factor) -> tuple[int, int]:
 
 
 def rank_letter(letter: str) -> tuple[int, str]:
-    name = re.sub("_(vis|aud)$", "", letter) if letter not in _ORDER else letter
+    name = letter if letter in _ORDER else letter.rpartition("_")[0] or letter
     if name == "H":
         return (90, letter)
     return (_ORDER.index(name) if name in _ORDER else 40, letter)
 
 
-def build_step(groups: Sequence[Group], factors: Sequence[Factor], running: int) -> Step:
+def build_step(groups: Sequence[Group], factors: Sequence[Factor], running: int, place: str = "") -> Step:
     """The step of ``groups``, which are alike: their number is one more factor."""
     tensor = groups[0].tensor
     alike = [number_factor(len(groups)), *factors] if len(groups) > 1 else list(factors)
@@ -190,7 +228,7 @@ def build_step(groups: Sequence[Group], factors: Sequence[Factor], running: int)
     active = elements * tensor.used // tensor.of
     return Step(
         part=tensor.part,
-        names=tuple(group.name for group in groups),
+        names=tuple(name for group in groups for name in group.names),
         layers=name_layers(groups[0].layers),
         product=product,
         elements=elements,
@@ -199,6 +237,7 @@ def build_step(groups: Sequence[Group], factors: Sequence[Factor], running: int)
         active_product=write_active(alike, tensor) if active != elements else None,
         tied_to=tensor.tied_to,
         is_bias=tensor.is_bias,
+        place=place,
     )
 
 

@@ -20,6 +20,10 @@ DENSE_RULE = (
 )
 
 
+#: Runs of layers that are spelled out.
+_RUNS = 4
+
+
 def label_part(part: str) -> str:
     """A part, or "attention: biases and vectors", as people call it."""
     name, colon, rest = part.partition(":")
@@ -32,17 +36,39 @@ def name_step(step: Step) -> str:
 
 
 def shorten_name(name: str) -> str:
-    """``q_proj`` from ``model.layers.{}.self_attn.q_proj.weight``; a bias keeps the word."""
+    """``q_proj`` from ``model.layers.{}.self_attn.q_proj.weight``; a bias keeps the word, a number what is numbered."""
     words = name.removesuffix(".weight").split(".")
-    keep = 2 if words[-1] in ("bias", "{}", "weight") else 1
+    keep = 1
+    while keep < len(words) and (words[-keep] in ("bias", "{}", "weight") or words[-keep].isdigit()):
+        keep += 1
     return text_of(".".join(words[-keep:]))
 
 
 def title_step(step: Step) -> str:
-    """Part, tensors and layers of ``step`` in one line."""
-    where = f", layers {step.layers.replace('-', '–')}" if step.layers else ""
+    """Part, place, layers and tensors of ``step`` in one line."""
+    where = f", {name_layers(step.layers)}" if step.layers else ""
     tied = f" (tied to {text_of(step.tied_to)}: stored there, so it adds nothing)" if step.tied_to else ""
-    return f"{PART_LABELS.get(step.part, step.part)}{where}: {name_step(step)}{tied}"
+    return f"{name_place(step)}{where}: {name_step(step)}{tied}"
+
+
+def name_place(step: Step) -> str:
+    """The part, and in a model of several stacks where it stands: "Attention, encoder", "Cross-attention"."""
+    part = PART_LABELS.get(step.part, step.part)
+    if step.place == "cross-attention" and step.part == "attention":
+        return "Cross-attention"
+    return f"{part}, {step.place}" if step.place else part
+
+
+def name_layers(layers: str) -> str:
+    """ "layers 0–31"; of many runs, how many layers and the first of them: "24 layers (0, 2, 4, 6, …)"."""
+    runs = layers.split(",")
+    if layers.isdigit():
+        return f"layer {layers}"
+    if len(runs) <= _RUNS:
+        return f"layers {', '.join(runs).replace('-', '–')}"
+    ends = [[int(end) for end in run.split("-")] for run in runs]
+    count = sum(end[-1] - end[0] + 1 for end in ends)
+    return f"{count:,} layers ({', '.join(runs[:_RUNS]).replace('-', '–')}, …)"
 
 
 def list_totals(sums: Arithmetic) -> Rows:
@@ -168,6 +194,7 @@ def write_arithmetic(sums: Arithmetic) -> dict[str, Any]:
 def write_step(step: Step) -> dict[str, Any]:
     return {
         "part": step.part,
+        "place": step.place or None,
         "tensors": list(step.names),
         "layers": step.layers,
         "symbols": step.product.text,
