@@ -23,6 +23,7 @@ from typing import Any
 
 from tests.hub_server import HubServer
 from tests.hub_wire import Fault
+from zoo.db.check import check_database
 
 #: Kinds of faults and how often each occurs among them.
 FAULTS: tuple[tuple[str, Any, int], ...] = (
@@ -51,7 +52,7 @@ PROBLEMS = "SELECT repo_id, kind, message FROM sync_error WHERE kind <> 'failed'
 
 @dataclass
 class Outcome:
-    """What a soak came to. ``differences`` and ``fetched_twice`` have to be empty."""
+    """What a soak came to. The three lists have to be empty."""
 
     models: int
     kills: int = 0
@@ -61,6 +62,7 @@ class Outcome:
     seconds: float = 0.0
     fetched_twice: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
+    faults_of_checks: list[str] = field(default_factory=list)  #: what ``zoo db check`` found after a kill
 
 
 def fill_hub(hub: HubServer, models: int) -> None:
@@ -150,6 +152,9 @@ def kill_one(hub: HubServer, database: Path, seconds: float, outcome: Outcome) -
         killed = True
     outcome.runs += 1
     note_fetched_twice(hub, mark, committed, outcome)
+    if database.exists():
+        found = check_database(str(database))
+        outcome.faults_of_checks += [f"{each.check}: {each.detail}" for each in found if not each.ok]
     return killed
 
 
@@ -211,9 +216,9 @@ def bench_soak(models: int = 10_000, kills: int = 12) -> bool:
         f"{outcome.broken:,} of them broken, {outcome.seconds:.0f} s: "
         f"{len(outcome.fetched_twice)} configs fetched twice, {len(outcome.differences)} differences to a calm run"
     )
-    for line in outcome.differences:
+    for line in outcome.differences + outcome.faults_of_checks:
         print(line)
-    return not outcome.fetched_twice and not outcome.differences
+    return not (outcome.fetched_twice or outcome.differences or outcome.faults_of_checks)
 
 
 if __name__ == "__main__":

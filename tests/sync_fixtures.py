@@ -91,13 +91,15 @@ class Synced:
         """``zoo db check``: integrity, keys, hashes, derived rows."""
         assert [finding for finding in check_database(str(self.path)) if not finding.ok] == []
 
+    def environment(self, **more: str) -> dict[str, str]:
+        """For a process that shall read :attr:`hub`."""
+        home = {"HF_ENDPOINT": self.hub.url, "HF_HOME": str(self.path.parent / "hf"), "HOME": str(self.path.parent)}
+        return {**os.environ, **home, **more}
+
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """``zoo sync`` as a process of its own."""
         command = [sys.executable, "-c", "from zoo.cli import main; main()", "--db", str(self.path), "sync", *words]
-        home = {"HF_ENDPOINT": self.hub.url, "HF_HOME": str(self.path.parent / "hf"), "HOME": str(self.path.parent)}
-        own = {**os.environ, **home, **environment}
-        return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
+XX
     def run(self, *words: str, **environment: str) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of ``zoo sync``."""
         process = self.start(*words, **environment)
