@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tests.arch.kimi_k3 import KIMI_K3
 from tests.arch.nas_layers import NEMOTRON
 
 
@@ -381,6 +382,8 @@ PUBLISHED = [
     Published("nvidia/Llama-3_3-Nemotron-Super-49B-v1", NEMOTRON, 49_867_145_216),
     Published("z-lab/Qwen3-4B-DFlash-b16", DFLASH, 537_427_200),
     Published("z-lab/Kimi-K2.5-DFlash", DFLASH_KIMI, 3_479_277_056),
+    # The Hub's 2,779,931,837,184 are with the biases that balance the routers.
+    Published("moonshotai/Kimi-K3", KIMI_K3, 2_779_931_754_752, 92 * 896),
     Published("RadixArk/Kimi-K3-DSpark", DSPARK, 2_249_289_601),
     # 399,707,776 elements: a draft stores which tokens of the target's are its own, and which are not.
     Published("taobao-mnn/Qwen3-VL-8B-Instruct-Eagle3", EAGLE3, 399_523_840, 183_936),

@@ -82,7 +82,7 @@ def read_scheme(quantization: Mapping[str, Any], config: Mapping[str, Any], stor
         "fp8": lambda: read_fp8(quantization, config),
         "fbgemm-fp8": lambda: read_fbgemm(quantization),
         "mxfp4": lambda: read_mxfp4(quantization),
-        "compressed-tensors": lambda: read_compressed_tensors(quantization, stored),
+        "compressed-tensors": lambda: leave_some(read_compressed_tensors(quantization, stored), config),
         "mlx": lambda: read_mlx(quantization, stored),
     }
     if method not in readers:
@@ -169,8 +169,9 @@ def read_bitsandbytes(q: Mapping[str, Any]) -> Scheme:
     return Scheme(f"bitsandbytes-{name}", choose, rules.numbers)
 
 
-#: What the FP8 checkpoints of a type leave as it is, by their stored counts: the 23,169,335,296 elements of F8_E4M3 of
-#: DeepSeek-V4-Pro are all its other matrices; MiMo-V2-Flash has no scales for its output projections.
+#: What the checkpoints of a type leave as it is though nothing in them says so, by their stored counts: 23,169,335,296
+#: elements of F8_E4M3 in DeepSeek-V4-Pro are all its other matrices; MiMo-V2-Flash has no scales for its output
+#: projections; the 1,361,370,415,104 bytes of U8 in Kimi-K3 are its experts alone.
 _LEFT_BY = {
     "deepseek_v4": (
         "compressor.kv_proj",
@@ -180,6 +181,7 @@ _LEFT_BY = {
         "weights_proj",
     ),
     "mimo_v2_flash": ("self_attn.o_proj",),
+    "kimi_k3": ("routed_expert_down_proj", "routed_expert_up_proj", "_res_proj"),
 }
 #: MiMo-V2-Flash was quantised in as many shards: blocks of scales begin anew in each, and its keys of four heads of 192
 #: have eight rows of them.
@@ -215,6 +217,12 @@ def read_fp8(q: Mapping[str, Any], config: Mapping[str, Any]) -> Scheme:
         return keys if linear.name.endswith("k_proj") else layout
 
     return Scheme("fp8", choose, rules.numbers)
+
+
+def leave_some(scheme: Scheme, config: Mapping[str, Any]) -> Scheme:
+    """``scheme``, but for what the checkpoints of this type leave as it is."""
+    left = read_rules(_LEFT_BY.get(str(config.get("model_type"))))
+    return scheme._replace(choose=lambda one: None if one.is_in(left) else scheme.choose(one)) if left.names else scheme
 
 
 def read_scale_type(q: Mapping[str, Any], config: Mapping[str, Any]) -> str:

@@ -1,0 +1,65 @@
+"""What Kimi-K3 must say, which transformers does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.oracle.vary import Tuner
+
+LINEAR: dict[str, Any] = {
+    "full_attn_layers": [3],
+    "kda_layers": [1, 2],
+    "head_dim": 4,
+    "num_heads": 4,
+    "short_conv_kernel_size": 4,
+    "use_full_rank_gate": True,
+}
+TEXT: dict[str, Any] = {
+    "attn_res_block_size": 2,
+    "first_k_dense_replace": 1,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "kv_lora_rank": 16,
+    "latent_moe_use_norm": True,
+    "linear_attn_config": LINEAR,
+    "mla_use_nope": True,
+    "mla_use_output_gate": True,
+    "moe_intermediate_size": 24,
+    "moe_layer_freq": 1,
+    "num_attention_heads": 4,
+    "num_experts": 8,
+    "num_experts_per_token": 2,
+    "num_hidden_layers": 3,
+    "num_key_value_heads": 4,
+    "num_nextn_predict_layers": 0,
+    "num_shared_experts": 2,
+    "q_lora_rank": 12,
+    "qk_nope_head_dim": 16,
+    "qk_rope_head_dim": 8,
+    "routed_expert_hidden_size": 32,
+    "tie_word_embeddings": False,
+    "v_head_dim": 16,
+    "vocab_size": 128,
+}
+VISION: dict[str, Any] = {
+    "attn_bias": False,
+    "init_pos_emb_height": 4,
+    "init_pos_emb_width": 4,
+    "linear_bias": False,
+    "merge_kernel_size": [2, 2],
+    "merge_type": "sd2_tpool",
+    "mlp_type": "mlp2",
+    "mm_hidden_size": 32,
+    "mm_projector_type": "patchmergerv2",
+    "norm_type": "rmsnorm",
+    "patch_embed_proj_bias": False,
+    "patch_size": 14,
+    "pos_emb_type": "divided_fixed",
+    "qkv_hidden_size": 48,
+    "vt_hidden_size": 32,
+    "vt_intermediate_size": 64,
+    "vt_num_attention_heads": 4,
+    "vt_num_hidden_layers": 2,
+}
+TUNERS: dict[str, Tuner] = {}
+REQUIRED: dict[str, dict[str, Any]] = {"kimi_k3": {"text_config": TEXT, "vision_config": VISION}}
