@@ -23,7 +23,14 @@ from zoo.metrics.scaling import (
     split_tokens,
     training_flops,
 )
-from zoo.metrics.training import compare_estimate, describe_model, describe_run, plan_run
+from zoo.metrics.training import (
+    compare_estimate,
+    describe_adapters,
+    describe_model,
+    describe_run,
+    describe_training,
+    plan_run,
+)
 
 laws = st.sampled_from(list(LAWS.values()))
 sizes = st.floats(1e6, 1e13)
@@ -128,6 +135,7 @@ def test_size_and_tokens_give_loss_compute_and_over_training() -> None:
     said = describe(params=8.03e9, tokens=15e12)
     assert said["training_flops"] == pytest.approx(7.227e23)
     assert said["overtraining_factor"] == pytest.approx(15e12 / 160.6e9)
+    assert [law["overtraining_factor"] for law in said["laws"]] == pytest.approx([27.15, 91.16], rel=1e-3)
     assert said["laws"][0]["loss_nats_per_token"] < said["laws"][0]["loss_by_rule_nats_per_token"]
     assert said["laws"][0]["split_params"] > 8.03e9
 
@@ -192,3 +200,6 @@ def test_nothing_is_said_of_an_unknown_model() -> None:
     with pytest.raises(UsageError, match="not known"):
         describe_model(unknown, 1.0)
     assert compare_estimate(unknown) is None
+    with pytest.raises(UsageError, match="not known"):
+        describe_adapters(unknown, 8, None)
+    assert describe_training(unknown, None, devices=1, sequence=1, batch=1) is None

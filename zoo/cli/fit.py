@@ -118,8 +118,7 @@ def fit_command(
     from zoo.units import parse_context
 
     device = leave_overhead(find_device(gpu), overhead) if gpu else None
-    length = parse_context(context) if context else None
-    split = plan_split(gpus, tensor, pipeline, expert)
+    length, split = parse_context(context) if context else None, plan_split(gpus, tensor, pipeline, expert)
     if reverse:
         from zoo.cli.fit_reverse import list_fitting
         from zoo.metrics.reverse import Wish

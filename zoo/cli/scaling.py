@@ -1,19 +1,42 @@
-"""``zoo scaling``: loss, optimal tokens and compute by the Chinchilla laws."""
+"""``zoo scaling``: loss, optimal tokens and compute by the Chinchilla laws; memory of training; sizes of adapters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.cli.context import Context
-
 if TYPE_CHECKING:
+    from zoo.cli.context import Context
     from zoo.metrics.analysis import Analysis
     from zoo.metrics.scaling import ScalingLaw
+    from zoo.metrics.training_tokens import Trained
 
-DASH = "–"
+Model = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A repo id, a piece of a name, or a config.json.")]
+Params = Annotated[str | None, typer.Option("--params", metavar="N", help="Parameters, such as 7B.")]
+Tokens = Annotated[
+    str | None,
+    typer.Option("--tokens", metavar="D", help="Training tokens, such as 1.4T; else what the model's authors state."),
+]
+Compute = Annotated[str | None, typer.Option("--flops", metavar="C", help="Compute, such as 1e21.")]
+Law = Annotated[str | None, typer.Option("--law", metavar="LAW", help="hoffmann2022 or epoch2024; else both.")]
+Mix = Annotated[str | None, typer.Option("--mix", metavar="SHARES", help="Sources in percent: web=60,code=15,…")]
+Devices = Annotated[
+    int, typer.Option("--gpus", min=1, max=1 << 16, help="Devices that ZeRO deals training memory out to.")
+]
+Length = Annotated[str, typer.Option("--context", metavar="TOKENS", help="Tokens of a training sequence.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, max=1 << 20, help="Sequences on a device at once.")]
+Rank = Annotated[int, typer.Option("--lora-rank", metavar="R", help="Rank of low-rank adapters.")]
+Targets = Annotated[
+    str | None,
+    typer.Option("--lora-targets", metavar="NAMES", help="Their modules: q_proj,v_proj or all-linear; else both."),
+]
+Estimates = Annotated[
+    bool, typer.Option("--estimates", help="How wrong the rule of thumb for parameters is, over the database.")
+]
+Models = Annotated[str | None, typer.Option("--models", metavar="TERMS", help="With --estimates: only these models.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="With --estimates: rows; else 20, all in JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,44 +45,101 @@ def register(app: typer.Typer) -> None:
 
 def scaling_command(
     ctx: typer.Context,
-    model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="A repo id, a piece of a name, or a config.json.")
-    ] = None,
-    params: Annotated[str | None, typer.Option("--params", metavar="N", help="Parameters, such as 7B.")] = None,
-    tokens: Annotated[str | None, typer.Option("--tokens", metavar="D", help="Training tokens, such as 1.4T.")] = None,
-    flops: Annotated[str | None, typer.Option("--flops", metavar="C", help="Compute, such as 1e21.")] = None,
-    law: Annotated[
-        str | None, typer.Option("--law", metavar="LAW", help="hoffmann2022 or epoch2024; else both.")
-    ] = None,
-    mix: Annotated[
-        str | None, typer.Option("--mix", metavar="SHARES", help="Sources in percent: web=60,code=15,…")
-    ] = None,
+    model: Model = None,
+    params: Params = None,
+    tokens: Tokens = None,
+    flops: Compute = None,
+    law: Law = None,
+    mix: Mix = None,
+    gpus: Devices = 1,
+    context: Length = "4k",
+    batch: Batch = 1,
+    rank: Rank = 16,
+    targets: Targets = None,
+    estimates: Estimates = False,
+    models: Models = None,
+    limit: Limit = None,
 ) -> None:
     """Loss, optimal tokens and compute split, for a size, a number of tokens, a budget, or a MODEL.
 
-    Of size, tokens and FLOPs two give the third (C = 6 N D). A mixture of experts costs its active parameters.
+    Of size, tokens and FLOPs two give the third (C = 6 N D). A mixture of experts costs its active parameters. Of a
+    MODEL also: how far it was trained beyond the optimum, where its authors state the tokens; memory of training by
+    optimizer, sizes of LoRA adapters from its real shapes, and how wrong the rule of thumb is. With --estimates: that
+    rule over the whole database.
     """
+    from zoo.cli.scaling_print import print_estimates, print_scaling
     from zoo.errors import UsageError
-    from zoo.metrics.scaling import EXAMPLE_MIX, parse_mix
-    from zoo.metrics.training import describe_model, describe_run, plan_run
-    from zoo.units import parse_count
+    from zoo.units import parse_context, parse_count
 
+    if estimates:
+        if model or params or tokens or flops:
+            raise UsageError(
+                "--estimates looks at the whole database: leave MODEL, --params, --tokens and --flops away"
+            )
+        print_estimates(ctx.obj, compare_all(ctx.obj, models), limit)
+        return
     if model and params:
         raise UsageError("a MODEL has its own size: leave --params away")
-    shares = parse_mix(mix) if mix is not None else EXAMPLE_MIX
-    laws = choose_laws(law)
-    analysis = read_model(ctx, model) if model else None
+    given = {name: parse_count(text) if text else None for name, text in (("tokens", tokens), ("flops", flops))}
+    analysis, trained = read_model(ctx, model) if model else (None, None)
+    size = parse_count(params) if params else None
+    asked = describe(analysis, trained, size, given["tokens"], given["flops"], choose_laws(law), mix)
+    more = describe_memory(analysis, asked["params"], gpus, parse_context(context), batch)
+    print_scaling(ctx.obj, asked | more | describe_lora(analysis, rank, targets))
+
+
+def describe(
+    analysis: Analysis | None,
+    trained: Trained | None,
+    size: int | None,
+    tokens: int | None,
+    flops: int | None,
+    laws: Sequence[ScalingLaw],
+    mix: str | None,
+) -> dict[str, Any]:
+    """What the laws say of the run; of a model also its exact FLOPs and the rule of thumb."""
+    from zoo.metrics.scaling import EXAMPLE_MIX, parse_mix
+    from zoo.metrics.training import describe_model, describe_run, plan_run
+
     counts = analysis.params if analysis else None
+    stated = trained if trained and tokens is None and flops is None else None
     run = plan_run(
-        params=counts.total if counts else parse_count(params) if params else None,
+        params=counts.total if counts else size,
         active=counts.active if counts else None,
-        tokens=parse_count(tokens) if tokens else None,
-        flops=parse_count(flops) if flops else None,
+        tokens=stated.tokens if stated else tokens,
+        flops=flops,
     )
-    document = describe_run(run, laws, shares)
-    if analysis:
-        document = {"repo_id": analysis.repo_id, **document, **describe_model(analysis, document["mix"]["tokens"])}
-    print_scaling(ctx.obj, document)
+    document = describe_run(run, laws, parse_mix(mix) if mix is not None else EXAMPLE_MIX)
+    if analysis is None:
+        return document
+    stated_as_json = {"tokens_stated": trained._asdict() if trained else None, "tokens_are_stated": stated is not None}
+    exact = describe_model(analysis, document["mix"]["tokens"])
+    return {"repo_id": analysis.repo_id, **document, **stated_as_json, **exact}
+
+
+def describe_memory(
+    analysis: Analysis | None, params: int | None, gpus: int, sequence: int, batch: int
+) -> dict[str, Any]:
+    from zoo.metrics.training import describe_training
+
+    found = describe_training(analysis, params, devices=gpus, sequence=sequence, batch=batch)
+    return {"training_memory": found}
+
+
+def describe_lora(analysis: Analysis | None, rank: int, targets: str | None) -> dict[str, Any]:
+    """Adapters of a model; nothing without one.
+
+    Raises UsageError for targets without a model to have them.
+    """
+    from zoo.errors import UsageError
+    from zoo.metrics.training import describe_adapters
+
+    if analysis is None:
+        if targets is not None:
+            raise UsageError("--lora-targets are modules of a MODEL: name one")
+        return {}
+    names = [name.strip() for name in targets.split(",") if name.strip()] if targets is not None else None
+    return {"lora": describe_adapters(analysis, rank, names)}
 
 
 def choose_laws(name: str | None) -> Sequence[ScalingLaw]:
@@ -74,125 +154,27 @@ def choose_laws(name: str | None) -> Sequence[ScalingLaw]:
     return (LAWS[name],)
 
 
-def read_model(ctx: typer.Context, model: str) -> Analysis:
-    """The analysis of ``model``. Raises BadInput when nothing is derived for it."""
+def read_model(ctx: typer.Context, model: str) -> tuple[Analysis, Trained | None]:
+    """The analysis of ``model``, and what its authors say of its training tokens.
+
+    Raises BadInput when nothing is derived for it.
+    """
     from zoo.cli.resolve import resolve_model
     from zoo.errors import BadInput
     from zoo.metrics.analysis import analyze
+    from zoo.metrics.training_tokens import find_trained
 
     found = resolve_model(ctx, model)
     analysis = analyze(found.config, repo_id=found.repo_id)
     if analysis.params is None:
         raise BadInput(found.repo_id, f"its size is not known: {analysis.reason}")
-    return analysis
+    return analysis, find_trained(found.repo_id, found.row.row["base_model"] if found.row else None)
 
 
-def print_scaling(out: Context, document: Mapping[str, Any]) -> None:
-    """The figures as tables, or as JSON."""
-    from zoo.cli.tables import make_table
-    from zoo.text import clean_text
+def compare_all(out: Context, models: str | None) -> list[Any]:
+    """The rule of thumb beside the exact count, for every model of the database that has both."""
+    from zoo.db.sizes import load_sizes
+    from zoo.metrics.training_estimates import compare_rows
 
-    if out.json:
-        out.print_json(document)
-        return
-    if "repo_id" in document:
-        out.out.print(clean_text(str(document["repo_id"])), style="bold")
-    sections: list[tuple[str, Sequence[str], list[tuple[str, ...]]]] = [
-        ("", (), list_run(document)),
-        ("By the laws", ("", *(law["law"] for law in document["laws"])), list_laws(document["laws"])),
-        (f"Tokens by source, of {count(document['mix']['tokens'])}", ("source", "share", "tokens"), list_mix(document)),
-        ("The rule of thumb 12 H² L + V H against the exact count", (), list_estimate(document)),
-    ]
-    for title, columns, rows in sections:
-        if rows:
-            if title:
-                out.out.print(f"\n{title}")
-            width = None if out.out.is_terminal else 80
-            out.out.print(make_table(columns, rows), soft_wrap=False, width=width)
-    for law in document["laws"]:
-        out.note(f"{law['law']}: {law['source']}")
-    if document["active_params"] != document["params"]:
-        out.note("the laws were fitted to dense models: what they say of a mixture of experts is out of their range")
-
-
-def list_run(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """What was given and what follows from it."""
-    rule = document["rule"]
-    active = document["active_params"] if document["active_params"] != document["params"] else None
-    length = document.get("sequence_tokens")
-    rows = [
-        ("Parameters N", count(document["params"])),
-        ("Active parameters", count(active)),
-        ("Tokens D", count(document["tokens"])),
-        ("Training FLOPs 6 N D", power(document["training_flops"])),
-        ("Tokens per parameter", short(document["tokens_per_param"])),
-        ("Against 20 per parameter", times(document["overtraining_factor"])),
-        ("Optimal by the rule of 20", f"{count(rule['optimal_params'])} on {count(rule['optimal_tokens'])} tokens"),
-        ("  its training FLOPs", power(rule["training_flops"])),
-        ("Ledger's FLOPs, matrices", power(document.get("training_flops_matrices"))),
-        (f"  with attention over {length}", power(document.get("training_flops_with_attention"))),
-        ("FP32 size", gigabytes(document["float32_gb"])),
-        ("FP16 size", gigabytes(document["float16_gb"])),
-    ]
-    return [row for row in rows if row[1] != DASH]
-
-
-def list_laws(laws: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """One line for each figure, one column for each law."""
-    lines = {
-        "Loss of the run, nats per token": ("loss_nats_per_token", loss),
-        "Loss by the rule of 20": ("loss_by_rule_nats_per_token", loss),
-        "Optimal parameters": ("optimal_params", count),
-        "Optimal tokens": ("optimal_tokens", count),
-        "Loss there": ("optimal_loss_nats_per_token", loss),
-        "Best split of the FLOPs: parameters": ("split_params", count),
-        "Best split of the FLOPs: tokens": ("split_tokens", count),
-        "Loss of the best split": ("split_loss_nats_per_token", loss),
-    }
-    rows = [(label, *(show(law[key]) for law in laws)) for label, (key, show) in lines.items()]
-    return [row for row in rows if row[1] != DASH]
-
-
-def list_mix(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    return [(row["source"], f"{row['share']:.1%}", count(row["tokens"])) for row in document["mix"]["by_source"]]
-
-
-def list_estimate(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """How wrong the rule of thumb is for the model."""
-    compared = document.get("rule_of_thumb")
-    if not compared:
-        return []
-    return [
-        ("Exact", f"{compared['exact_params']:,}"),
-        ("Estimated, vocabulary 50,000", f"{compared['estimated_params']:,} ({compared['error']:+.1%})"),
-        (
-            "Estimated, its own vocabulary",
-            f"{compared['estimated_params_own_vocab']:,} ({compared['error_own_vocab']:+.1%})",
-        ),
-    ]
-
-
-def count(value: float | None) -> str:
-    from zoo.units import format_count
-
-    return DASH if value is None else format_count(value)
-
-
-def power(value: float | None) -> str:
-    return DASH if value is None else f"{value:.3e}"
-
-
-def short(value: float | None) -> str:
-    return DASH if value is None else f"{value:,.1f}"
-
-
-def times(value: float | None) -> str:
-    return DASH if value is None else f"{value:,.2f} ×"
-
-
-def loss(value: float | None) -> str:
-    return DASH if value is None else f"{value:.3f}"
-
-
-def gigabytes(value: float | None) -> str:
-    return DASH if value is None else f"{value:,.2f} GB"
+    with out.open_engine().connect() as connection:
+        return list(compare_rows(load_sizes(connection, models)))

@@ -17,6 +17,9 @@ from zoo.metrics.scaling import (
     training_flops,
 )
 from zoo.metrics.sums import sum_flops
+from zoo.metrics.training_lora import describe_lora, list_presets
+from zoo.metrics.training_memory import bound_activations, describe_memory
+from zoo.metrics.weights import choose_weights
 
 #: Length of a training sequence for which the ledger's FLOPs are given, in tokens (or the model's context if shorter).
 SEQUENCE_TOKENS = 4096
@@ -107,6 +110,7 @@ def describe_law(law: ScalingLaw, run: Run, rule_params: float, rule_tokens: flo
         "loss_by_rule_nats_per_token": law.loss(rule_params, rule_tokens),
         "optimal_params": whole(params),
         "optimal_tokens": whole(tokens),
+        "overtraining_factor": run.tokens / tokens if run.params is not None and run.tokens else None,
         "optimal_loss_nats_per_token": law.loss(params, tokens),
         "split_params": whole(split[0]) if split else None,
         "split_tokens": whole(split[1]) if split else None,
@@ -131,6 +135,34 @@ def describe_model(analysis: Analysis, tokens: float) -> dict[str, Any]:
         "sequence_tokens": length,
         "rule_of_thumb": compare_estimate(analysis),
     }
+
+
+def describe_training(
+    analysis: Analysis | None, params: float | None, *, devices: int, sequence: int, batch: int
+) -> dict[str, Any] | None:
+    """Memory of training all parameters, on one device and dealt out over ``devices``; None where no size is known."""
+    if not params:
+        return None
+    return {
+        "devices": devices,
+        "recipes": describe_memory(round(params), analysis.ledger if analysis else None, devices),
+        "activations": bound_activations(analysis, sequence, batch) if analysis else None,
+    }
+
+
+def describe_adapters(analysis: Analysis, rank: int, targets: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Sizes of low-rank adapters for ``targets``, or for the usual ones; over a base in 16 bits and in NF4.
+
+    Raises:
+        UsageError: a rank out of range, or a target that the model has not; nothing is derived for it.
+    """
+    ledger, params = analysis.ledger, analysis.params
+    if ledger is None or params is None:
+        raise UsageError(f"the sizes of this model are not known: {analysis.reason}")
+    nf4 = choose_weights(analysis, "bnb-nf4")
+    bases = {"bfloat16": 2 * params.total, nf4.name: sum(nf4.size(row) for row in ledger.parameters)}
+    chosen = [tuple(targets)] if targets is not None else list_presets(ledger)
+    return [describe_lora(ledger, rank, names, bases) for names in chosen]
 
 
 def compare_estimate(analysis: Analysis) -> dict[str, Any] | None:
