@@ -99,7 +99,14 @@ class Synced:
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """``zoo sync`` as a process of its own."""
         command = [sys.executable, "-c", "from zoo.cli import main; main()", "--db", str(self.path), "sync", *words]
-XX
+        return subprocess.Popen(
+            command,
+            env=self.environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def run(self, *words: str, **environment: str) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of ``zoo sync``."""
         process = self.start(*words, **environment)

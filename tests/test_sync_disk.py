@@ -28,9 +28,8 @@ def test_a_full_disk_is_said_and_rolled_back(synced: Synced, monkeypatch: pytest
     with monkeypatch.context() as limited:
         limit = f"PRAGMA max_page_count = {pages + 12}"
         limited.setattr(engine, "_WRITE_PRAGMAS", (*engine._WRITE_PRAGMAS, limit))
-        with pytest.raises(
-            DatabaseProblem, match="the disk is full: nothing of the last step was saved to .*zoo.sqlite"
-        ):
+        said = r"the disk is full: nothing of the last step was saved to .*zoo\.sqlite; free some space and try again"
+        with pytest.raises(DatabaseProblem, match=said):
             synced.sync()
     assert synced.state() == before
     synced.check()
