@@ -15,7 +15,7 @@ from tests.oracle.record import TARGET, read_recorded
 from zoo.arch import build_ledger
 from zoo.arch.registry import Architecture, load_architectures
 from zoo.explain.layers import describe_model, draw_model, write_drawing
-from zoo.explain.symbols import COUNTS, DIMENSIONS, KEYS
+from zoo.explain.letters import COUNTS, DIMENSIONS, KEYS
 from zoo.metrics.glossary import METRICS
 
 
@@ -116,7 +116,8 @@ transformers {version} built on the meta device, of how many classes, whose tens
 
 
 def write_letters() -> str:
-    rows = [f"| `{s.text}` | {s.meaning} |" for s in (*DIMENSIONS, *KEYS)]
+    said = {s.text: s.meaning for s in (*KEYS, *DIMENSIONS)}
+    rows = [f"| `{text}` | {said[text]} |" for text in dict.fromkeys(s.text for s in (*DIMENSIONS, *KEYS))]
     rows += [f"| `{letter}` | {meaning} |" for letter, meaning in COUNTS.items()]
     return "\n".join(["| letter | size |", "| --- | --- |", *rows, ""])
 

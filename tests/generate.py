@@ -10,14 +10,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.documents import write_architectures, write_commands, write_metrics
+from tests.counting import write_counting
+from tests.documents import MARK, write_architectures, write_commands, write_metrics
 
 ROOT = Path(__file__).parents[1]
 
 
 def write_all() -> dict[str, str]:
     """The text of every generated file, by name."""
-    return {"docs/commands.md": write_commands(), "docs/metrics.md": write_metrics(), **write_architectures()}
+    pages = {"docs/commands.md": write_commands(), "docs/metrics.md": write_metrics()}
+    return {**pages, "docs/counting.md": write_counting(MARK), **write_architectures()}
 
 
 def find_stale() -> list[str]:

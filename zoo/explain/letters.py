@@ -162,7 +162,10 @@ NAMED: tuple[tuple[str, Sides], ...] = (
     (r"down_proj", (("E",), ("H",), ("F_e",))),
 )
 #: The same in recurrent layers: heads where there are some, else channels.
-NAMED_RECURRENT = ((r"dt|A_log|D|dt_proj", (("n_h", "n_lv", "D"), ("N", "R"))),)
+NAMED_RECURRENT: tuple[tuple[str, Sides], ...] = (
+    (r"dt|A_log|D|dt_proj", (("n_h", "n_lv", "D"), ("N", "R"))),
+    (r"in_proj_z|out_proj|o_proj", (("n_lv*d_lv", "D", "w_v", "n_l*d_l"), ("H",))),
+)
 
 
 def compile_names(named: Iterable[tuple[str, Sides]]) -> tuple[tuple[re.Pattern[str], Sides], ...]:

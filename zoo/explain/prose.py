@@ -202,5 +202,6 @@ def write_step(step: Step) -> dict[str, Any]:
         "elements": step.elements,
         "running_total": step.running,
         "active": step.active,
+        "active_symbols": step.active_product,
         "tied_to": step.tied_to,
     }

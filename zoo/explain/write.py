@@ -37,9 +37,13 @@ _LATEX = {
     "–": "--",
     "…": r"\dots{}",
     "√": r"$\surd$",
+    "→": r"$\to$",
+    "²": r"\textsuperscript{2}",
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
 
 
+#: The first sign beyond Latin-1.
+_FOREIGN = "\u0100"
 #: Lines of a drawing in plain ASCII, which every LaTeX can set.
 _LINES = str.maketrans({"┌": "+", "└": "+", "─": "-", "│": "|", "×": "x", "·": "*", "−": "-", "…": "."})
 _LATEX_WIDTH = 84
@@ -72,7 +76,9 @@ def escape_markdown(text: str) -> str:
 
 
 def escape_latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in clean_text(text).replace("\n", " "))
+    """``text`` for LaTeX; signs that its usual fonts lack, such as those of other scripts, become question marks."""
+    signs = clean_text(text).replace("\n", " ")
+    return "".join(_LATEX.get(sign) or (sign if sign < _FOREIGN else "?") for sign in signs)
 
 
 def write_markdown(said: Explanation) -> str:
@@ -109,7 +115,9 @@ def write_sums_markdown(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterat
         "| --- | --- | --- | ---: | ---: |",
     )
     for step in sums.steps:
-        cells = (title_step(step), step.product.text, step.product.numbers, f"{step.elements:,}", f"{step.running:,}")
+        used = f"; of these a token passes through {step.active_product} = {step.active:,}"
+        symbols = step.product.text + (used if step.active_product else "")
+        cells = (title_step(step), symbols, step.product.numbers, f"{step.elements:,}", f"{step.running:,}")
         yield f"| {' | '.join(escape_markdown(cell) for cell in cells)} |"
     for title, rows in (("Total", list_totals(sums)), ("Split", list_splits(sums)), ("Size", list_sizes(sums))):
         yield from ("", f"### {title}", "", "| | |", "| --- | ---: |")
@@ -160,6 +168,8 @@ def write_sums_latex(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterator[
         yield rf"\paragraph{{{escape_latex(title_step(step))}}}"
         yield r"\begin{align*}"
         yield rf"{product.latex} &= {numbers} = {write_number(product.value)} \\"
+        if step.active_product:
+            yield rf"\text{{a token passes through}} &= {write_number(step.active)} \\"
         yield rf"\text{{sum so far}} &= {write_number(step.running)}"
         yield r"\end{align*}"
     for rows in (list_totals(sums), list_splits(sums), list_sizes(sums)):
