@@ -38,6 +38,7 @@ sync: setup ## bring the watch list into the database:  make sync ARGS="--top 50
 
 test: setup check ## all checks and all tests, with coverage
 	@bash .ci/install $(VENV) at-hand
+	@bash .ci/browser $(BIN)/python
 	@$(BIN)/coverage erase
 	@$(BIN)/python -m pytest -n $(JOBS) --cov=zoo --cov-report=term:skip-covered $(ARGS)
 

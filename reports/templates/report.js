@@ -182,6 +182,8 @@
     for (const row of all("#ranked tbody tr")) words.set(row.dataset.model, `${row.cells[0].title} ${row.textContent}`.toLowerCase());
   }
   const bar = make("div", { className: "bar" });
+  bar.setAttribute("role", "region");
+  bar.setAttribute("aria-label", "Filter and theme");
   if (words.size > 2) {
     const input = make("input", { id: "filter", type: "search", autocomplete: "off" });
     bar.append(make("label", { htmlFor: "filter", textContent: "Show models with" }), input);

@@ -75,6 +75,7 @@ class Chart:
     svg: Markup
     note: str = ""
     data: Table | None = None
+    narrow: bool = False  #: half as wide as the page
 
 
 @dataclass(frozen=True, slots=True)

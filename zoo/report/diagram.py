@@ -15,6 +15,8 @@ from zoo.report.format import cut_middle, format_count
 from zoo.report.svg import MUTED, PAPER, draw_line, element, measure_text, wrap_svg, write_text
 
 WIDTH = 720.0
+#: Of a drawing in which no two kinds of layer stand side by side.
+NARROW = 350.0
 GAP = 14.0
 LINE = 13.0
 #: Kinds of layer that stand side by side; further ones are counted.
@@ -36,18 +38,21 @@ def draw_layers(name: str, label: str, ledger: Ledger) -> Chart:
     """The drawing of a model: what stands before its layers, a layer of each kind, and what stands after them."""
     y = 4.0
     body: list[Markup] = []
-    for group in group_outside(draw_model(ledger)):
-        piece = draw_stack(group, y) if isinstance(group, Stack) else draw_outside(group, y)
+    groups = group_outside(draw_model(ledger))
+    side_by_side = max((len(group.kinds) for group in groups if isinstance(group, Stack)), default=1)
+    room = WIDTH if side_by_side > 1 else NARROW
+    for group in groups:
+        piece = draw_stack(group, y) if isinstance(group, Stack) else draw_outside(group, y, room)
         body += piece.body
         y += piece.height + 10
-    legend = write_legend(ledger)
+    legend = write_legend(ledger, room)
     for line in legend:
         y += LINE
         body.append(write_text(2, y, line, muted=True, size=9.5))
     title = f"One layer of each kind of {label}"
     note = "Tensors are written as output × input; colours are those of the parts."
-    svg = wrap_svg(name, f"{title}, with the tensors in it", WIDTH, y + 8, body)
-    return Chart(name, title, svg, note)
+    svg = wrap_svg(name, f"{title}, with the tensors in it", room, y + 8, body)
+    return Chart(name, title, svg, note, narrow=room < WIDTH)
 
 
 def group_outside(drawn: Sequence[Module | Stack]) -> list[list[Module] | Stack]:
@@ -63,7 +68,7 @@ def group_outside(drawn: Sequence[Module | Stack]) -> list[list[Module] | Stack]
     return groups
 
 
-def draw_outside(modules: Sequence[Module], y: float) -> Piece:
+def draw_outside(modules: Sequence[Module], y: float, room: float) -> Piece:
     """Modules outside of the layers: boxes in a row, as many as fit, then the next row."""
     body: list[Markup] = []
     x, top, height = 2.0, y, 0.0
@@ -71,7 +76,7 @@ def draw_outside(modules: Sequence[Module], y: float) -> Piece:
         lines = [cut_middle(f"{name} {shape}".strip(), 60) for name, shape in module.tensors[:2]]
         title = cut_middle(module.name, 40)
         wide = max(measure_text(title, 11.8), *(measure_text(line, 9.5) for line in lines), 60.0) + 22
-        if x > 2 and x + wide > WIDTH:
+        if x > 2 and x + wide > room:
             x, top = 2.0, top + height + 6
         height = 20 + LINE * len(lines)
         body += draw_box(x, top, wide, height, title, lines, pick_color(module))
@@ -170,7 +175,7 @@ def pick_color(module: Module) -> str:
     return PART_COLORS[next(part for part in order if part in module.parts)]
 
 
-def write_legend(ledger: Ledger) -> list[str]:
+def write_legend(ledger: Ledger, room: float) -> list[str]:
     """What each letter stands for in this model, in lines that fit."""
     words = [
         f"{letter} = {format_count(value)} {meaning}" for letter, value, meaning in count_by_steps(ledger, "").legend
@@ -178,7 +183,7 @@ def write_legend(ledger: Ledger) -> list[str]:
     lines: list[str] = []
     for word in words:
         joined = f"{lines[-1]}  ·  {word}" if lines else word
-        if lines and measure_text(joined, 9.5) <= WIDTH - 4:
+        if lines and measure_text(joined, 9.5) <= room - 4:
             lines[-1] = joined
         else:
             lines.append(word)

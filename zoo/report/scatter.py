@@ -220,7 +220,7 @@ def draw_dots(frame: Frame, dots: Sequence[Dot]) -> list[Markup]:
     """All dots, and names where they have room; what is named stands above what is not."""
     radius = 4.4 if len(dots) <= MOST_NAMED else 3.0
     taken = [Box(d.x - 6, d.y - 6, d.x + 6, d.y + 6) for d in dots]
-    taken += [Box(d.start - 6, d.y - 6, d.start + 6, d.y + 6) for d in dots if d.start is not None]
+    taken += [Box(min(d.start, d.x) - 6, d.y - 5, d.x, d.y + 5) for d in dots if d.start is not None]
     under: list[Markup] = []
     over: list[Markup] = []
     for dot in dots:

@@ -221,7 +221,7 @@ def drop_empty(facts: Sequence[Fact], models: Sequence[ReportModel]) -> list[Fac
     return [f for f in facts if not f.optional or any(f.read(m).sort not in ("", "0") for m in models)]
 
 
-def turn(table: Table, corner: str = "") -> Table:
+def turn(table: Table, corner: str = "Figure") -> Table:
     """Rows become columns; what stands in one column is aligned alike, to the side that suits most of it."""
     cells = [cell for line in table.lines for cell in line.cells]
     numeric = sum(cell.numeric for cell in cells) * 2 >= len(cells)

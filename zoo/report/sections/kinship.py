@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoo.explain.differences import KeyChange, compare_keys
+from zoo.explain.lineage import Lineage, describe_lineage
 from zoo.explain.words import describe_changes
-from zoo.report.blocks import Block, Blocks, Item, Items, Prose
+from zoo.report.blocks import Block, Blocks, Heading, Item, Items, Prose
 from zoo.report.format import cut_middle
 from zoo.report.models import ReportModel
 from zoo.report.scope import Scope
@@ -17,6 +18,7 @@ from zoo.report.tables import SIDE_BY_SIDE, Head, Line, Table, head_model, text_
 MOST_KEYS = 30
 MOST_VALUE = 60
 MOST_WORDS = 8
+MOST_LINEAGE = 600
 #: Keys that say who wrote a config, and nothing of the model.
 IDLE_KEYS = frozenset({"transformers_version", "_name_or_path", "auto_map"})
 
@@ -48,16 +50,39 @@ def pair_models(scope: Scope) -> list[tuple[ReportModel, ReportModel]]:
 
 def build_lineage(scope: Scope) -> Blocks:
     """In words, what each model does otherwise than its nearest relative."""
+    known = [m for m in scope.known if m.ledger is not None]
+    if not known:
+        return ()
+    blocks: list[Block] = [
+        Prose(
+            "Which well-known design each model is nearest to, and what it adds to it, leaves out or does otherwise: "
+            "read from what its ledger is made of."
+        ),
+        tabulate_lineage(known),
+    ]
     items = [
         Item(f"{model.label}, beside {other.label}", say_changes(model, other)) for model, other in pair_models(scope)
     ]
-    if not items:
-        return ()
-    what = "the base" if scope.base else "its nearest relative in this report"
-    return (
-        Prose(f"What each model does otherwise than {what}, read from the two ledgers."),
-        Items("", tuple(items)),
-    )
+    if items:
+        what = "the base" if scope.base else "its nearest relative in this report"
+        blocks += [Heading("kin", f"Beside {what}"), Items("", tuple(items))]
+    return tuple(blocks)
+
+
+def tabulate_lineage(models: Sequence[ReportModel]) -> Table:
+    """Each model as a landmark with changes: "Llama decoder + QK-norm"."""
+    lines = []
+    for model in models:
+        lineage = find_lineage(model)
+        source = lineage.landmark.source if lineage and lineage.landmark else None
+        text = lineage.text if lineage else None
+        lines.append(Line(head_model(model), (text_cell(text, most=MOST_LINEAGE), text_cell(source))))
+    columns = (Head("Made like"), Head("That design is of"))
+    return Table("lineage-table", "The nearest well-known design", "Model", columns, tuple(lines))
+
+
+def find_lineage(model: ReportModel) -> Lineage | None:
+    return describe_lineage(model.ledger) if model.ledger is not None else None
 
 
 def say_changes(model: ReportModel, other: ReportModel) -> str:

@@ -83,7 +83,7 @@ def batch_facts(context: int) -> tuple[Fact, ...]:
     for batch in BATCHES:
         label = f"{batch} sequence{'s' if batch > 1 else ''}"
         found.append(Fact(Head(label, "bytes"), lambda m, b=batch: bytes_cell(count_batch(m, context, b))))  # type: ignore[misc] # mypy knows no default in a lambda
-        found.append(Fact(Head("fit on", label), lambda m, b=batch: read_device(m, context, b)))  # type: ignore[misc] # the same
+        found.append(Fact(Head("Fits on", label), lambda m, b=batch: read_device(m, context, b)))  # type: ignore[misc] # the same
     return tuple(found)
 
 

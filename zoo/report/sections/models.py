@@ -22,7 +22,7 @@ from zoo.report.format import (
 )
 from zoo.report.models import ReportModel
 from zoo.report.scope import Scope
-from zoo.report.sections.kinship import find_relative, say_changes
+from zoo.report.sections.kinship import MOST_LINEAGE, find_lineage, find_relative, say_changes
 from zoo.report.tables import Head, Line, Table, count_cell, head_source, text_cell
 
 #: Steps of the arithmetic that are shown.
@@ -44,6 +44,8 @@ def build_sheet(model: ReportModel, scope: Scope) -> Sheet:
     drawing = None
     if ledger is not None:
         described = describe_model(ledger)
+        lineage = find_lineage(model)
+        words.append(f"{cut_middle(lineage.text, MOST_LINEAGE)}." if lineage else "")
         words.append(f"{described[:1].upper()}{described[1:]}." if described else "")
         drawing = draw_layers(f"layers-{model.index}", model.label, ledger)
         relative = scope.base if scope.base not in (None, model) else find_relative(model, scope.known)
