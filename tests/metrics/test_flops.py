@@ -1,92 +1,130 @@
-"""FLOPs against what torch counted while small models ran (``python -m tests.oracle flops --write``).
+"""FLOPs against what torch counted while small models ran (``python -m tests.oracle flops``).
 
-Torch counts every product that is done: eager attention multiplies all queries with all keys, a causal convolution
-runs on over its padding, Llama 4 passes every token through all experts. Beyond that the numbers are equal.
+Torch counts every product that is done, zoo those that an architecture asks for. Where the two differ, the difference
+is one of ``DIFFERENCES``: with its figure the numbers are equal to the last operation. Recurrent layers are run by
+products over blocks of tokens, and counted by their updates: ``SCANS`` says what each way of running them costs.
 """
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 
+from tests.metrics.flops_differences import DIFFERENCES, find_differences, take_steps
+from tests.metrics.flops_runs import Run, is_scan, read_runs
+from tests.metrics.flops_scans import find_scan
+from tests.oracle.cache import read_recorded as read_caches
+from tests.oracle.flops import ENCODERS
 from zoo.arch import build_ledger
-from zoo.arch.ledger import Ledger
-from zoo.metrics.sums import count_pairs, matmul_elements, sum_flops
+from zoo.metrics.sums import count_pairs, group_weights, sum_flops
 
-RECORDED = Path(__file__).parents[1] / "data" / "flops.json"
-RUNS: list[dict[str, Any]] = json.loads(RECORDED.read_text(encoding="utf-8"))
-#: Types whose classes do products that others do not, or do them twice: each has a test of its own.
-APART = ("diffllama", "gemma3n_text", "xlnet")
-POOLED = [run for run in RUNS if run["config"].get("architectures") == ["BertModel"]]
-PLAIN = [run for run in RUNS if run["config"]["model_type"] not in APART and run not in POOLED]
-by_name = pytest.mark.parametrize("run", PLAIN, ids=[run["config"]["model_type"] for run in PLAIN])
+RUNS = read_runs()
+#: Types whose weights are multiplied by batched products in modules that attend as well.
+BATCHED_WEIGHTS = ("xlnet",)
+#: Types of which nothing is recorded, and why.
+NOT_RUN = {"xmod": "its class wants a language to be chosen by a call"}
 
-
-def find_run(model_type: str) -> dict[str, Any]:
-    return next(run for run in RUNS if run["config"]["model_type"] == model_type)
-
-
-def sum_convolutions(ledger: Ledger) -> int:
-    """FLOPs of one token in the causal convolutions of recurrent layers."""
-    return 2 * matmul_elements(t for t in ledger.parameters if t.op == "conv")
-
-
-def find_kernel(ledger: Ledger) -> int:
-    """The width of those convolutions; they see it less one of padding before the first token, and after the last."""
-    return next((t.shape[-1] for t in ledger.parameters if t.op == "conv"), 1)
-
-
-@by_name
-def test_linear_layers_cost_what_torch_counts(run: dict[str, Any]) -> None:
-    ledger, said, tokens = build_ledger(run["config"]), run["flops"], run["tokens"]
-    experts = next((t for t in ledger.parameters if t.of > 1), None)
-    chosen = said.get("experts", 0) * experts.used // experts.of if experts else 0
-    linear = (sum_flops(ledger, ()).forward_per_token - sum_convolutions(ledger)) * tokens
-    assert linear == said["linear"] + chosen
-
-
-@by_name
-def test_attention_costs_what_torch_counts_when_every_query_meets_every_key(run: dict[str, Any]) -> None:
-    ledger, tokens = build_ledger(run["config"]), run["tokens"]
-    squared = sum(s.flops_per_pos * s.repeats * tokens**2 for s in ledger.states)
-    assert squared == run["flops"].get("attention", 0)
-
-
-@by_name
-def test_prefill_is_linear_layers_and_recurrence_and_attention_over_real_spans(run: dict[str, Any]) -> None:
-    ledger, said, tokens = build_ledger(run["config"]), run["flops"], run["tokens"]
-    flops = sum_flops(ledger, [tokens])
-    encoder = any(s.stack == "encoder" for s in ledger.states)
-    states = [s for s in ledger.states if s.stack == "encoder" or not encoder]
-    spans = sum(s.flops_per_pos * s.repeats * count_pairs(s, tokens) for s in states)
-    assert spans <= said.get("attention", 0)
-    if not encoder:
-        recurrent = sum(s.flops_per_token * s.repeats for s in states)
-        assert flops.prefill_at[str(tokens)] == (flops.forward_per_token + recurrent) * tokens + spans
-    else:  # what is not prefill is the decoder, which torch ran over as many tokens
-        decoded = flops.decode_at[str(tokens)]
-        assert decoded is not None
-        reads = sum(s.decode_flops_per_pos * s.repeats for s in ledger.states if s.stack != "encoder") * tokens
-        heard = said.get("conv", 0)  # Whisper's two convolutions
-        assert flops.prefill_at[str(tokens)] + (decoded - reads) * tokens == said["linear"] + heard + spans
+#: Kinds of attention and of recurrence that zoo knows, and where each is measured.
+KINDS = {
+    "full": ("llama", "gpt2", "bloom", "falcon"),
+    "sliding": ("mistral", "gemma2", "gpt_oss", "cohere2"),
+    "chunked": ("llama4_text",),
+    "full in both directions": ("bert", "modernbert", "roformer"),
+    "shared keys and values": ("gemma3n_text", "gemma4_text"),
+    "latent (MLA)": ("deepseek_v2", "deepseek_v3", "kimi_k2", "minicpm3", "longcat_flash", "axk1"),
+    "latent with an indexer (DSA)": ("deepseek_v32", "glm_moe_dsa", "axk2"),
+    "indexer over blocks of keys": ("qwen4_exp_text", "glm5_next_text"),
+    "compressed entries": ("deepseek_v4",),
+    "gated delta rule": ("qwen3_next", "qwen3_5_text", "olmo_hybrid"),
+    "Kimi's delta rule": ("kimi_linear", "bailing_hybrid"),
+    "lightning attention": ("minimax",),
+    "Mamba-1": ("mamba", "falcon_mamba", "jamba", "zamba"),
+    "Mamba-2": ("mamba2", "bamba", "zamba2", "nemotron_h"),
+    "gated linear recurrence": ("recurrent_gemma",),
+    "RWKV": ("rwkv",),
+    "xLSTM": ("xlstm",),
+    "short convolutions": ("lfm2", "inkling_text", "zaya", "convbert"),
+    "cross-attention": ("t5", "bart", "whisper", "mllama", "trocr", "prophetnet"),
+    "differential": ("diffllama",),
+    "dynamic mask": ("doge",),
+    "distances: a bias": ("t5", "bloom", "mpnet"),
+    "distances: scored": ("xlnet", "deberta", "deberta-v2", "funnel", "inkling_text"),
+    "residual streams": ("gemma3n_text", "deepseek_v4", "qwen4_exp_text", "inkling2_text"),
+    "windows and global tokens": ("led", "longformer", "pegasus_x"),
+    "windows and summaries": ("longt5",),
+    "random blocks": ("big_bird", "bigbird_pegasus"),
+    "hashes": ("reformer", "yoso"),
+    "landmarks": ("nystromformer",),
+    "Fourier transforms": ("fnet",),
+    "blocks of text": ("diffusion_gemma",),
+}
+IDS = [f"{run.model_type}-{number}" for number, run in enumerate(RUNS)]
 
 
-@by_name
-def test_causal_convolutions_cost_what_torch_counts_without_their_padding(run: dict[str, Any]) -> None:
-    ledger, tokens = build_ledger(run["config"]), run["tokens"]
-    if run["config"]["model_type"] != "whisper":  # its convolutions belong to the sound, not to a text token
-        measured = run["flops"].get("conv", 0)
-        assert sum_convolutions(ledger) * (tokens + find_kernel(ledger) - 1) == measured
+@pytest.mark.parametrize("run", RUNS, ids=IDS)
+def test_a_model_costs_what_torch_counts_but_for_the_differences_named(run: Run) -> None:
+    assert run.said == run.counted + sum(difference.figure(run) for difference in find_differences(run))
 
 
-def test_the_products_of_a_selective_scan_are_a_third_of_its_updates() -> None:
-    """Torch sees only the read-out as a product; decay and input are two multiply-adds more for each element."""
-    run = find_run("mamba")
-    updates = sum(s.flops_per_token * s.repeats for s in build_ledger(run["config"]).states)
-    assert updates * run["tokens"] == 3 * run["flops"]["recurrent"]
+@pytest.mark.parametrize("run", [run for run in RUNS if not find_differences(run)], ids=lambda run: run.model_type)
+def test_where_no_difference_is_named_attention_alone_is_equal_too(run: Run) -> None:
+    mixes = any(s.flops_per_token and not is_scan(s) for s in run.states)  # products of two kinds in one module
+    mixes = mixes or "talking_head" in run.config  # scores of all heads pass a linear layer
+    assert mixes or run.model_type in BATCHED_WEIGHTS or run.squares == run.flops.get("attention", 0)
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_every_difference_is_needed(name: str) -> None:
+    assert all(any(r.model_type == t and DIFFERENCES[name].figure(r) for r in RUNS) for t in DIFFERENCES[name].types)
+
+
+@pytest.mark.parametrize("run", [run for run in RUNS if any(map(is_scan, run.states))], ids=lambda run: run.model_type)
+def test_a_recurrence_costs_what_its_way_of_running_asks_for(run: Run) -> None:
+    scan = find_scan(run.model_type)
+    own = sum(scan(run, state) * state.repeats for state in run.states if is_scan(state))
+    assert own + (take_steps(run) if run.model_type == "zamba" else 0) == run.flops.get("recurrent", 0)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=IDS)
+def test_prefill_is_weights_and_recurrence_and_attention_over_real_spans(run: Run) -> None:
+    flops = sum_flops(run.ledger, [run.tokens])
+    encoder = bool(group_weights(run.ledger)["encoder"])
+    states = [s for s in run.states if s.stack == "encoder" or not encoder]
+    passed = run.source if encoder else run.tokens
+    spans = sum(s.flops_per_pos * s.repeats * count_pairs(s, passed) for s in states)
+    more = sum(s.flops_per_token * s.repeats for s in states) * passed
+    groups = group_weights(run.ledger)
+    weights = 2 * (groups["encoder" if encoder else "main"] * passed + groups["cross"] * run.source + groups["once"])
+    assert flops.prefill_at[str(run.tokens)] == weights + more + spans
+    assert flops.forward_per_token == 2 * (groups["main"] + groups["encoder"] + groups["cross"])
+
+
+def test_a_token_generated_costs_its_weights_and_what_it_attends_to() -> None:
+    """Of the last token of a prefill without its source and what comes once, where attention is not run otherwise."""
+    for run in RUNS:
+        flops = sum_flops(run.ledger, [run.tokens - 1, run.tokens])
+        one = flops.decode_at[str(run.tokens)]
+        plain = {"full", "sliding", "linear", "ssm", "conv"} >= {s.kind for s in run.states}
+        same = all(s.causal and s.flops_per_pos == s.decode_flops_per_pos for s in run.states)
+        if one is not None and plain and same:
+            last, before = flops.prefill_at.values()
+            assert one == before - last
+
+
+def test_every_type_that_reads_text_is_recorded_or_there_is_a_reason() -> None:
+    recorded = {run.model_type for run in RUNS}
+    assert set(read_caches()) <= recorded
+    assert set(ENCODERS) - recorded == set(NOT_RUN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_attention_and_recurrence_is_measured(kind: str) -> None:
+    assert {run.model_type for run in RUNS} >= set(KINDS[kind])
+
+
+def test_every_kind_of_state_is_measured() -> None:
+    states = [s for run in RUNS for s in run.states]
+    assert {s.kind for s in states} == {"full", "sliding", "chunked", "linear", "ssm", "conv", "cross"}
+    assert {s.latent for s in states} == {s.causal for s in states} == {True, False}
 
 
 def test_a_head_of_differential_attention_reads_two_widths_of_values() -> None:
@@ -97,45 +135,3 @@ def test_a_head_of_differential_attention_reads_two_widths_of_values() -> None:
     assert differential._replace(flops_per_pos=0, decode_flops_per_pos=0) == plain._replace(
         flops_per_pos=0, decode_flops_per_pos=0
     )
-
-
-def test_differential_attention_is_scored_once() -> None:
-    """Two softmaxes over one set of scores: the class works the same scores out for each half of the values."""
-    run = find_run("diffllama")
-    ledger, tokens = build_ledger(run["config"]), run["tokens"]
-    said = sum(s.flops_per_pos * s.repeats for s in ledger.states) * tokens**2
-    assert 4 * said == 3 * run["flops"]["attention"]
-    assert sum_flops(ledger, ()).forward_per_token * tokens == run["flops"]["linear"]
-
-
-def test_alternating_updates_cost_what_torch_counts() -> None:
-    run = find_run("gemma3n_text")
-    ledger, tokens = build_ledger(run["config"]), run["tokens"]
-    attention = sum(s.flops_per_pos * s.repeats for s in ledger.states) * tokens**2
-    updates = sum(s.flops_per_token * s.repeats for s in ledger.states)
-    forward = (sum_flops(ledger, ()).forward_per_token + updates) * tokens
-    assert forward + attention == sum(run["flops"].values())
-
-
-def test_relative_attention_costs_what_torch_counts_but_for_distances_ahead() -> None:
-    """XLNet scores distances to both sides, and projects them; a query needs half of them."""
-    run = find_run("xlnet")
-    ledger, tokens = build_ledger(run["config"]), run["tokens"]
-    assert ledger.config["attn_type"] == "bi"
-    attention = sum(s.flops_per_pos * s.repeats for s in ledger.states) * tokens**2
-    distances = sum(2 * t.elements for t in ledger.parameters if t.name.endswith(".r")) * tokens
-    said = sum_flops(ledger, ()).forward_per_token * tokens + attention
-    assert said + distances + attention // 3 == sum(run["flops"].values())
-
-
-def test_a_pooler_sees_one_token() -> None:
-    (run,) = POOLED
-    ledger, tokens = build_ledger(run["config"]), run["tokens"]
-    assert sum_flops(ledger, [tokens]).prefill_at[str(tokens)] == sum(run["flops"].values())
-    assert sum_flops(ledger, ()).forward_per_token * tokens + 2 * 32 * 32 == run["flops"]["linear"]
-
-
-def test_every_kind_of_attention_is_measured() -> None:
-    states = [s for run in RUNS for s in build_ledger(run["config"]).states]
-    assert {s.kind for s in states} == {"full", "sliding", "chunked", "linear", "ssm", "conv", "cross"}
-    assert {s.latent for s in states} == {s.causal for s in states} == {True, False}

@@ -105,7 +105,7 @@ def make_ids(config: Any, tokens: int) -> Any:
     return torch.tensor([[plain[(7 * n) % len(plain)] for n in range(tokens)]])
 
 
-def make_inputs(model: Any, tokens: int) -> dict[str, Any]:
+def make_inputs(model: Any, tokens: int, source: int = SOURCE) -> dict[str, Any]:
     """What the model is fed: text; with an encoder its source; with cross-attention alone what an encoder would say."""
     import inspect
 
@@ -117,18 +117,18 @@ def make_inputs(model: Any, tokens: int) -> dict[str, Any]:
     if config.is_encoder_decoder and "input_features" in takes:
         sound = torch.zeros(1, config.num_mel_bins, 2 * config.max_source_positions)
         return {"input_features": sound, "decoder_input_ids": ids}
-    if "flattened_patches" in takes:
+    if "flattened_patches" in takes and config.is_encoder_decoder:
         width = model.encoder.embeddings.patch_projection.in_features + 2
-        return {"flattened_patches": torch.ones(1, SOURCE, width), "decoder_input_ids": ids}
+        return {"flattened_patches": torch.ones(1, source, width), "decoder_input_ids": ids}
     if config.is_encoder_decoder and "input_ids" not in takes:
         raise LookupError("its encoder sees images")
     if config.is_encoder_decoder:
-        return {"input_ids": make_ids(config, SOURCE), "decoder_input_ids": ids}
+        return {"input_ids": make_ids(config, source), "decoder_input_ids": ids}
     if config.model_type == "mllama":
-        return {"input_ids": ids, "cross_attention_states": torch.zeros(1, SOURCE, text.hidden_size)}
+        return {"input_ids": ids, "cross_attention_states": torch.zeros(1, source, text.hidden_size)}
     if config.model_type == "trocr" or getattr(config, "add_cross_attention", False):
         width = getattr(config, "cross_attention_hidden_size", None) or text.hidden_size
-        return {"input_ids": ids, "encoder_hidden_states": torch.zeros(1, SOURCE, width)}
+        return {"input_ids": ids, "encoder_hidden_states": torch.zeros(1, source, width)}
     if config.model_type == "recurrent_gemma":  # gives no cache back, and fills the one it is given
         from transformers import DynamicCache
 

@@ -1,142 +1,51 @@
-"""``python -m tests.oracle flops [--write]``: FLOPs of small models as torch counts them while they run, and zoo's.
+"""``python -m tests.oracle flops [TYPE …]``: FLOPs of small models, as torch counts them while they run.
 
-Each model of ``SMALL`` is built with random weights and run once, with eager attention, over ``TOKENS`` tokens. What
-``torch.utils.flop_counter`` sees is split by operation and by the module in which it happens. With ``--write`` the
-numbers become ``tests/data/flops.json``.
+Of every type that reads text, the models of ``SMALL``, else the first whose cache is recorded, else the first variation
+that runs, is built with random weights and run once, with eager attention, over ``TOKENS`` tokens. What
+``torch.utils.flop_counter`` sees is split by operation and by the module in which it happens, and written into
+``tests/data/flops.jsonl.gz``. ``tests/metrics/test_flops.py`` holds the ledger against that, without torch.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.oracle.build import build_model
+from tests.oracle.build import build_model, fold
+from tests.oracle.cache import LARGEST, TRIES, make_inputs, vary_small
+from tests.oracle.cache import read_recorded as read_caches
+from tests.oracle.check import built_by_transformers
+from tests.oracle.flops_models import SMALL, TOKENS
+from zoo.arch.ledger import Ledger
+from zoo.arch.rows import State
+from zoo.metrics.sums import TOWER_PARTS, TOWERS
 
-TOKENS = 24
-RECORDED = Path(__file__).parents[1] / "data" / "flops.json"
+TARGET = Path(__file__).parents[1] / "data" / "flops.jsonl.gz"
 
-SIZES = {"hidden_size": 32, "num_hidden_layers": 4, "vocab_size": 96, "intermediate_size": 48}
-HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 12}
-DENSE: dict[str, Any] = {**SIZES, **HEADS, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-LATENT = {
-    "kv_lora_rank": 16,
-    "q_lora_rank": 20,
-    "qk_rope_head_dim": 4,
-    "qk_nope_head_dim": 8,
-    "v_head_dim": 6,
-    "num_key_value_heads": 4,
-    "head_dim": 4,
-    "first_k_dense_replace": 1,
-    "moe_intermediate_size": 20,
-    "n_routed_experts": 8,
-    "num_experts_per_tok": 3,
-    "n_group": 2,
-    "topk_group": 1,
-    "n_shared_experts": 1,
-}
-GATED_DELTA = {
-    "linear_num_key_heads": 2,
-    "linear_num_value_heads": 4,
-    "linear_key_head_dim": 8,
-    "linear_value_head_dim": 6,
-    "num_experts": 8,
-    "num_experts_per_tok": 3,
-    "moe_intermediate_size": 20,
-    "shared_expert_intermediate_size": 28,
-}
-
-SMALL: tuple[dict[str, Any], ...] = (
-    {"model_type": "llama", **DENSE},
-    {"model_type": "mistral", **DENSE, "sliding_window": 8},
-    {"model_type": "gemma2", **DENSE, "sliding_window": 8},
-    {"model_type": "mixtral", **DENSE, "num_local_experts": 4, "num_experts_per_tok": 2},
-    {"model_type": "qwen3_moe", **DENSE, "num_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 20},
-    {"model_type": "gpt_oss", **DENSE, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8},
-    {"model_type": "deepseek_v3", **DENSE, **LATENT},
-    {"model_type": "deepseek_v32", **DENSE, **LATENT, "index_n_heads": 3, "index_head_dim": 10, "index_topk": 64},
-    {
-        "model_type": "llama4_text",
-        **DENSE,
-        "intermediate_size_mlp": 56,
-        "num_local_experts": 4,
-        "attention_chunk_size": 8,
-    },
-    {"model_type": "gpt2", "n_embd": 32, "n_layer": 3, "n_head": 4, "vocab_size": 96, "n_positions": 64},
-    {"model_type": "bloom", "hidden_size": 32, "n_layer": 3, "n_head": 4, "vocab_size": 96},
-    {"model_type": "falcon", **SIZES, "num_attention_heads": 4, "new_decoder_architecture": False, "multi_query": True},
-    {"model_type": "mamba", **SIZES, "intermediate_size": 64, "state_size": 6},
-    {"model_type": "qwen3_next", **DENSE, **GATED_DELTA},
-    {"model_type": "bert", **SIZES, "num_attention_heads": 4},
-    {"model_type": "bert", **SIZES, "num_attention_heads": 4, "architectures": ["BertModel"]},
-    {"model_type": "t5", "d_model": 32, "d_kv": 12, "d_ff": 48, "num_layers": 3, "num_heads": 4, "vocab_size": 96},
-    {
-        "model_type": "bart",
-        "d_model": 32,
-        "encoder_layers": 3,
-        "decoder_layers": 2,
-        "vocab_size": 96,
-        "encoder_attention_heads": 4,
-        "decoder_attention_heads": 4,
-        "encoder_ffn_dim": 48,
-        "decoder_ffn_dim": 40,
-        "max_position_embeddings": 64,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-    },
-    {
-        "model_type": "whisper",
-        "d_model": 32,
-        "encoder_layers": 3,
-        "decoder_layers": 2,
-        "vocab_size": 96,
-        "encoder_attention_heads": 4,
-        "decoder_attention_heads": 4,
-        "encoder_ffn_dim": 48,
-        "decoder_ffn_dim": 40,
-        "max_source_positions": TOKENS,
-        "max_target_positions": 64,
-        "num_mel_bins": 8,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "decoder_start_token_id": 3,
-    },
-)
-
-#: More kinds of attention and of recurrence, each by the first model of the type whose cache is recorded.
-KINDS = (
-    "axk2",
-    "bailing_hybrid",
-    "bamba",
-    "bigbird_pegasus",
-    "cohere2",
-    "deepseek_v2",
-    "diffllama",
-    "doge",
-    "falcon_h1",
-    "falcon_mamba",
-    "gemma3n_text",
-    "gemma4_text",
-    "glm_moe_dsa",
-    "gpt_neo",
-    "granitemoehybrid",
-    "hrm_text",
-    "jamba",
-    "kimi_linear",
-    "lfm2",
-    "mamba2",
-    "minicpm3",
-    "minimax",
-    "nemotron_h",
-    "olmo_hybrid",
-    "opt",
-    "phi3",
-    "recurrent_gemma",
-    "rwkv",
-    "xlnet",
-    "zamba2",
+#: Types that read text and keep nothing of it.
+ENCODERS = (
+    *("albert", "bert", "bert-generation", "big_bird", "camembert", "clip_text_model", "convbert", "data2vec-text"),
+    *(
+        "deberta",
+        "deberta-v2",
+        "distilbert",
+        "electra",
+        "ernie",
+        "esm",
+        "esmc",
+        "eurobert",
+        "flaubert",
+        "fnet",
+        "funnel",
+    ),
+    *("gte", "ibert", "jina_embeddings_v3", "layoutlm", "longformer", "luke", "megatron-bert", "mobilebert"),
+    *("modernbert", "mpnet", "nomic_bert", "nystromformer", "openai-gpt", "reformer", "rembert", "roberta"),
+    *("roberta-prelayernorm", "roc_bert", "roformer", "squeezebert", "tapas", "ultrabert", "xlm", "xlm-roberta"),
+    *("xlm-roberta-xl", "xmod", "yoso"),
 )
 
 #: Modules whose products are neither a weight times a token nor attention: positions.
@@ -144,38 +53,69 @@ ANGLES = "rotary_emb"
 #: Modules in which products of two activations are a recurrence, beside attention in the same layer.
 RECURRENT = ("mamba",)
 BATCHED = ("bmm", "baddbmm")
+#: Types whose classes do what the counter cannot follow where gradients are wanted.
+DETACHED = ("dbrx", "deberta", "deberta-v2")
 
 
-def list_models() -> list[dict[str, Any]]:
-    """The configs of all models that are measured."""
-    from tests.oracle.cache import read_recorded
-
-    recorded = read_recorded()
-    return [*SMALL, *(json.loads(recorded[name][0])["config"] for name in KINDS)]
+def list_types() -> list[str]:
+    """The types that read text: those whose cache is recorded, and those that ``SMALL`` or ``ENCODERS`` name."""
+    named = {config["model_type"] for config in SMALL} | set(ENCODERS) | set(read_caches())
+    return sorted(named & set(built_by_transformers()))
 
 
-def find_recurrent(config: dict[str, Any]) -> set[int]:
+def list_models(model_type: str) -> Iterator[dict[str, Any]]:
+    """The configs to try for a type, and how many of them to keep."""
+    caches = read_caches().get(model_type, ())
+    yield from (json.loads(line)["config"] for line in caches)
+    yield from (vary_small(model_type, seed) for seed in range(TRIES))
+
+
+def find_recurrent(states: Iterable[State]) -> set[int]:
     """Layers that keep a state of fixed size and attend to nothing."""
-    from zoo.arch import build_ledger
-
-    states = build_ledger(config).states
-    attending = {layer for s in states if s.flops_per_pos for layer in s.layers or ()}
-    return {layer for s in states if s.fixed for layer in s.layers or ()} - attending
+    own = [s for s in states if s.stack not in TOWERS]
+    attending = {layer for s in own if s.flops_per_pos for layer in s.layers or ()}
+    return {layer for s in own if s.fixed for layer in s.layers or ()} - attending
 
 
-def sort_operation(module: str, operation: str, recurrent: set[int]) -> str | None:
+def find_towers(ledger: Ledger) -> set[str]:
+    """Modules, by their folded names, of which all that is inside sees images or hears: no part of the count.
+
+    Where there is an encoder, sound is its source, and is counted.
+    """
+    parts = TOWER_PARTS - {"audio"} if any(s.stack == "encoder" for s in ledger.states) else TOWER_PARTS
+    inside: dict[bool, set[str]] = {False: set(), True: set()}
+    for tensor in ledger.tensors:
+        words = fold(tensor.name).split(".")
+        inside[tensor.stack in TOWERS or tensor.part in parts] |= {
+            ".".join(words[:count]) for count in range(len(words))
+        }
+    return inside[True] - inside[False]
+
+
+def sort_operation(module: str, operation: str, recurrent: set[int], *, dense: bool) -> str | None:
     """What an operation in ``module`` is part of; None for what is no part of the count."""
     if ANGLES in module:
         return None
     if operation == "convolution":
         return "conv"
-    if operation not in BATCHED:
+    words = module.split(".")
+    if operation not in BATCHED or dense or words[-2:-1] == ["layers"]:  # a layer itself mixes residual streams
         return "linear"
     if "experts" in module:
         return "experts"
-    words = module.split(".")
     layer = next((int(word) for word in words if word.isdigit()), None)
     return "recurrent" if layer in recurrent or any(word in words for word in RECURRENT) else "attention"
+
+
+def feed(model: Any) -> dict[str, Any]:
+    """TOKENS tokens, as many of a source, and where some tokens may see all, one that does."""
+    import torch
+
+    inputs = make_inputs(model, TOKENS, TOKENS)
+    if model.config.model_type in ("led", "longformer"):
+        ids = inputs["input_ids"]
+        inputs["global_attention_mask"] = torch.zeros_like(ids).index_fill(1, torch.tensor([0]), 1)
+    return inputs
 
 
 def measure(config: dict[str, Any]) -> dict[str, int]:
@@ -183,54 +123,84 @@ def measure(config: dict[str, Any]) -> dict[str, int]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from zoo.arch import build_ledger
+
+    size = sum(p.numel() for p in build_model(config).parameters())
+    if size > LARGEST:
+        raise OverflowError(f"{size:,} parameters are too many to run")
     torch.manual_seed(0)
     plain = {"attn_implementation": "eager", "experts_implementation": "eager"}
-    model = build_model(config | plain, device="cpu").eval()
-    ids = torch.randint(4, model.config.get_text_config().vocab_size, (1, TOKENS))
-    inputs = {"input_ids": ids}
-    if config["model_type"] == "whisper":
-        inputs = {"input_features": torch.randn(1, config["num_mel_bins"], 2 * TOKENS), "decoder_input_ids": ids}
-    elif model.config.is_encoder_decoder:
-        inputs["decoder_input_ids"] = ids
+    model = build_model(config | plain, device="cpu").float().eval()
+    model.requires_grad_(config["model_type"] not in DETACHED)
+    inputs = feed(model)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(**inputs)
-    return split_counts(counter.get_flop_counts(), find_recurrent(config))
+    dense = {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    return split_counts(counter.get_flop_counts(), type(model).__name__, build_ledger(config), dense)
 
 
-def split_counts(counts: dict[str, dict[Any, int]], recurrent: set[int]) -> dict[str, int]:
+def split_counts(counts: dict[str, dict[Any, int]], root: str, ledger: Ledger, dense: set[str]) -> dict[str, int]:
     """The counts of all modules by what they are: each module's own, without those of the modules in it."""
-    own = {name: dict(operations) for name, operations in counts.items() if name != "Global"}
-    for name in own:
+    names = [name for name in counts if name == root or name.startswith(f"{root}.")]
+    own = {name: dict(counts[name]) for name in names}
+    for name in names:
         around = max((other for other in own if name.startswith(f"{other}.")), key=len, default=None)
         if around is not None:
             for operation, flops in counts[name].items():
                 own[around][operation] -= flops
     found: dict[str, int] = {}
+    towers, recurrent = find_towers(ledger), find_recurrent(ledger.states)
     for name, operations in own.items():
+        module = name[len(root) + 1 :]
+        if fold(module) in towers:
+            continue
         for operation, flops in operations.items():
-            kind = sort_operation(name, str(operation).removeprefix("aten."), recurrent)
+            said = str(operation).removeprefix("aten.")
+            kind = sort_operation(module, said, recurrent, dense=module in dense)
             if flops and kind:
                 found[kind] = found.get(kind, 0) + flops
-    return found
+    return dict(sorted(found.items()))
+
+
+def write_line(config: dict[str, Any]) -> str:
+    return json.dumps({"config": config, "tokens": TOKENS, "flops": measure(config)}, separators=(",", ":"))
+
+
+def record_type(model_type: str) -> tuple[list[str], str]:
+    """The lines of a type, and the last reason why a model of it did not run."""
+    small = [config for config in SMALL if config["model_type"] == model_type]
+    lines: list[str] = []
+    reason = ""
+    for config in small or list_models(model_type):
+        try:
+            lines.append(write_line(config))
+        except Exception as error:
+            reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]:.150}"
+        if lines and not small:
+            break
+    return lines, reason if len(lines) < max(len(small), 1) else ""
+
+
+def read_recorded() -> dict[str, list[str]]:
+    """The lines recorded so far, by model type."""
+    recorded: dict[str, list[str]] = {}
+    if TARGET.exists():
+        for line in gzip.decompress(TARGET.read_bytes()).decode().splitlines()[1:]:
+            recorded.setdefault(json.loads(line)["config"]["model_type"], []).append(line)
+    return recorded
 
 
 def main(*arguments: str) -> int:
-    """Print what is measured beside what the ledger says of attention; with ``--write`` keep it. 1 when one differs.
+    """Record all types anew, or those named. What could not be run is said, with the last reason."""
+    import transformers
 
-    The rest is held against the ledger by ``tests/metrics/test_flops.py``, which needs no torch.
-    """
-    from zoo.arch import build_ledger
-    from zoo.metrics.sums import sum_flops
-
-    wrong, rows = 0, []
-    for config in list_models():
-        said = measure(config)
-        ledger = build_ledger(config)
-        linear = sum_flops(ledger, ()).forward_per_token * TOKENS
-        attention = sum(s.flops_per_pos * s.repeats for s in ledger.states) * TOKENS**2
-        wrong += said.get("attention", 0) != attention
-        print(f"{config['model_type']:12} zoo: linear {linear:,} attention {attention:,}; torch: {said}", flush=True)
-        rows.append({"config": config, "tokens": TOKENS, "flops": dict(sorted(said.items()))})
-    if "--write" in arguments:
-        RECORDED.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n", encoding="utf-8")
-    return int(wrong > 0)
+    warnings.simplefilter("ignore")
+    recorded = read_recorded() if arguments else {}
+    for model_type in arguments or list_types():
+        recorded[model_type], reason = record_type(model_type)
+        print(f"{model_type}: {len(recorded[model_type])} {reason}", flush=True)
+    lines = [json.dumps({"transformers": transformers.__version__})]
+    lines += [line for name in sorted(recorded) for line in recorded[name]]
+    TARGET.write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))
+    print(f"{TARGET.name}: {len(recorded)} types, {len(lines) - 1} models, {TARGET.stat().st_size:,} bytes")
+    return 0

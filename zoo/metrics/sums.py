@@ -192,8 +192,9 @@ def sum_state_bytes(states: Iterable[State], dtype: str | None) -> int | None:
 class Flops:
     """Floating point operations, a multiply-add as 2.
 
-    ``forward_per_token``: every matmul weight that one text token passes through, once. ``prefill_at[T]`` adds the
-    attention of T tokens over their real spans, and a pooler once; ``decode_at[T]`` that of the T-th token alone.
+    ``forward_per_token``: every matmul weight that one text token passes through, once (with an encoder, one token of
+    the source and one of the target). ``prefill_at[T]`` adds the attention of T tokens over their real spans, and once
+    what comes once with a text (a pooler, projections of distances); ``decode_at[T]`` that of the T-th token alone.
 
     What cross-attention reads, the source, has T tokens too, unless its length is fixed by the config (an image of the
     size that its encoder takes, Whisper's frames): its keys and values are projected once, in prefill. With an encoder
@@ -239,14 +240,14 @@ def is_pooler(tensor: Tensor) -> bool:
 
 
 def group_weights(ledger: Ledger) -> dict[str, int]:
-    """The :func:`matmul_elements` of text, by what passes: its tokens, those of its source, or the first alone."""
-    groups = {"main": 0, "encoder": 0, "cross": 0, "pooler": 0}
+    """The :func:`matmul_elements` of text, by what passes: its tokens, those of its source, or what comes once."""
+    groups = {"main": 0, "encoder": 0, "cross": 0, "once": 0}
     for tensor in ledger.tensors:
         name, shape, part, op, layers, copies, used, of, _, role, stack = tensor
         if op not in MULTIPLIED or role != "param" or stack in TOWERS or part in TOWER_PARTS:
             continue
         size = prod(shape) * copies * (1 if layers is None else len(layers))
-        group = "pooler" if "pooler" in name and is_pooler(tensor) else stack if stack in groups else "main"
+        group = "once" if "pooler" in name and is_pooler(tensor) else stack if stack in groups else "main"
         groups[group] += size if used == of else size * used // of
     return groups
 
@@ -269,7 +270,7 @@ def sum_flops(ledger: Ledger, contexts: Iterable[int]) -> Flops:
         length = tokens if source is None else source
         passed = length if encoder else tokens  # what goes through the weights in prefill
         attention = sum([flops * count_pairs(s, passed) for s, flops in paid])
-        prefill[str(tokens)] = passed * each + length * cross + (0 if encoder else once) + attention
+        prefill[str(tokens)] = passed * each + length * cross + once + attention
         read = sum([flops * count_span(s, tokens) for s, flops in decoded])
         decode[str(tokens)] = main + recurrent + read if one_way else None
     return Flops(main + encoder + cross, prefill, decode)

@@ -23,7 +23,7 @@ from zoo.arch.layers import At, at, stack, when
 from zoo.arch.mlp import Mlp
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Architecture, Head, register
-from zoo.arch.rows import Block, Place, Row
+from zoo.arch.rows import Block, Place, Row, State
 
 FIRST_NORM = layer_norm("layernorm_embedding")
 LAST_NORM = layer_norm("layer_norm")
@@ -171,8 +171,8 @@ LED_ENCODER = stack(
 
 
 def read_block_span(c: Config) -> int:
-    """Three blocks around, the first and the last, and some at random."""
-    return (5 + c.whole("num_random_blocks")) * c.whole("block_size", least=1)
+    """Three blocks around, the first and last, and some at random; those two see all, which is two for each more."""
+    return (7 + c.whole("num_random_blocks")) * c.whole("block_size", least=1)
 
 
 def bird_kinds(c: Config) -> list[str]:
@@ -215,19 +215,41 @@ BIRD_DECODER = stack(
     at("encoder_attn", CrossAttention(PROJECTIONS, bias="use_bias")),
     *norms_and_mlp("ffn", "self_attn_layer_norm", "encoder_attn_layer_norm"),
 )
+
+
+def with_global_tokens(*blocks: Block) -> Block:
+    """Blocks that the global tokens pass through as well, which come once with a text and see all of it."""
+
+    def pass_both(c: Config, p: Place) -> Iterable[Row]:
+        count = c.whole("num_global_tokens", least=1)
+        for block in blocks:
+            for row in block(c, p):
+                yield row
+                if isinstance(row, State):
+                    yield row._replace(
+                        kind="full", window=None, flops_per_pos=0, flops_per_token=count * row.flops_per_pos
+                    )
+                elif row.op == "matmul":
+                    yield row._replace(stack="once", tied_to=row.name, copies=count)
+
+    return pass_both
+
+
 X_ENCODER = stack(
     "layers",
-    at(
-        "self_attn",
-        Attention(
-            PROJECTIONS,
-            kinds=lambda c: ["sliding_attention"] * c.encoder_layers,
-            window="block_span",
-            cached=False,
-            causal=False,
+    with_global_tokens(
+        at(
+            "self_attn",
+            Attention(
+                PROJECTIONS,
+                kinds=lambda c: ["sliding_attention"] * c.encoder_layers,
+                window="block_span",
+                cached=False,
+                causal=False,
+            ),
         ),
+        *norms_and_mlp("encoder_ffn", "self_attn_layer_norm", "global_self_attn_layer_norm"),
     ),
-    *norms_and_mlp("encoder_ffn", "self_attn_layer_norm", "global_self_attn_layer_norm"),
     count="encoder_layers",
     of="encoder",
 )

@@ -151,12 +151,16 @@ def hashed_choice(c: Config, p: Place) -> Iterable[Row]:
 
 
 def hyper_connection(c: Config, p: Place) -> Iterable[Row]:
-    """Weights that mix ``hc_mult`` residual streams before and after a block (arXiv:2409.19606)."""
+    """Weights that mix ``hc_mult`` residual streams before and after a block (arXiv:2409.19606).
+
+    After it, each token multiplies its streams with a square matrix of its own.
+    """
     streams = c.whole("hc_mult", least=1)
     mixes = (2 + streams) * streams
     yield p.tensor("fn", (mixes, streams * c.hidden), "other")
     yield p.tensor("base", (mixes,), "other", "vector")
     yield p.tensor("scale", (3,), "other", "vector")
+    yield p.state("full", flops_per_token=2 * streams**2 * c.hidden)
 
 
 def hyper_head(c: Config, p: Place) -> Iterable[Row]:

@@ -40,7 +40,9 @@ from zoo.arch.families.encoders import (
     deberta_embeddings,
     deberta_pooler,
     is_relative,
+    read_relations,
 )
+from zoo.arch.families.passes import pass_once, pass_through
 from zoo.arch.heads import Embedding
 from zoo.arch.layers import at, every, stack, when
 from zoo.arch.mlp import Mlp
@@ -58,21 +60,27 @@ def attend_everywhere(c: Config, p: Place) -> Row:
 
 
 def disentangled(c: Config, p: Place) -> Iterable[Row]:
-    """Attention with queries, keys and values in one matrix, biases of two of them, and projections of distances."""
+    """Attention with queries, keys and values in one matrix, biases of two of them, and projections of distances.
+
+    As far as distances are told apart, which is as far as positions go, a text has two for each token, ahead and back:
+    all are projected, and each query (or key) is scored against all.
+    """
     yield from p.linear("self.in_proj", c.hidden, 3 * c.hidden, "attention")
     for name in ("q_bias", "v_bias"):
         yield p.tensor(f"self.{name}", (c.hidden,), "attention", "vector")
+    each = 2 * c.heads * c.head_dim  # of scores, or of values
+    flops = 2 * each
     if c.get("talking_head", False):
-        yield from p.linear("self.head_logits_proj", c.heads, c.heads, "attention")
-        yield from p.linear("self.head_weights_proj", c.heads, c.heads, "attention")
-    kinds = c["pos_att_type"] or []
-    if isinstance(kinds, str):
-        kinds = [kind.strip() for kind in kinds.lower().split("|")]
+        for name in ("self.head_logits_proj", "self.head_weights_proj"):  # multiplied for each pair, not for each token
+            yield from (row._replace(op="vector") for row in p.linear(name, c.heads, c.heads, "attention"))
+        flops += 4 * c.heads**2
     for kind, name in (("c2p", "self.pos_proj"), ("p2c", "self.pos_q_proj")):
-        if is_relative(c) and kind in kinds:
-            yield from p.linear(name, c.hidden, c.hidden, "attention", kind == "p2c")
+        if kind in read_relations(c):
+            for row in p.linear(name, c.hidden, c.hidden, "attention", kind == "p2c"):
+                yield from pass_through(row, 2)
+            flops += 2 * each
     yield from p.linear("output.dense", c.hidden, c.hidden, "attention", True)
-    yield attend_everywhere(c, p)
+    yield p.state("full", flops_per_pos=flops, decode_flops_per_pos=flops, causal=False)
 
 
 def distances(c: Config, p: Place) -> Iterable[Row]:
@@ -100,12 +108,17 @@ def read_windows(c: Config, count: int) -> list[int]:
 
 
 def windowed_attention(inner: str, output: str) -> Block:
-    """Attention within a window, with a second set of projections for the tokens that see and are seen by all."""
+    """Attention within a window, with a second set of projections for the tokens that see and are seen by all.
+
+    Those are few: FLOPs are those of a text with one, whose query alone passes the second matrix of queries. What it
+    sees and who sees it, two pairs more for each token, is counted as well.
+    """
 
     def attend(c: Config, p: Place) -> Iterable[Row]:
         for name in ("query", "key", "value"):
             yield from p.linear(f"{inner}{name}", c.hidden, c.hidden, "attention", True)
-            yield from p.linear(f"{inner}{name}_global", c.hidden, c.hidden, "attention", True)
+            for row in p.linear(f"{inner}{name}_global", c.hidden, c.hidden, "attention", True):
+                yield from pass_once(row, 1) if name == "query" else (row,)
         yield from p.linear(output, c.hidden, c.hidden, "attention", True)
         layers = p.layers or ()
         windows, flops = read_windows(c, len(layers)), 4 * c.heads * c.head_dim
@@ -114,6 +127,7 @@ def windowed_attention(inner: str, output: str) -> Block:
             yield p.state(
                 "sliding", where, window=window, flops_per_pos=flops, decode_flops_per_pos=flops, causal=False
             )
+        yield p.state("full", flops_per_token=2 * flops, causal=False)
 
     return attend
 
@@ -137,8 +151,8 @@ def entity_attention(c: Config, p: Place) -> Iterable[Row]:
 
 
 def entity_embeddings(c: Config, p: Place) -> Iterable[Row]:
-    """A table of entities, narrower than the layers, with positions and types of its own."""
-    below, width = p.at("entity_embeddings"), c.whole("entity_emb_size", least=1)
+    """A table of entities, narrower than the layers, with positions and types of its own: no word passes them."""
+    below, width = p.at("entity_embeddings")._replace(stack="vision"), c.whole("entity_emb_size", least=1)
     yield below.table("entity_embeddings", c.whole("entity_vocab_size", least=1), width)
     if width != c.hidden:
         yield from below.linear("entity_embedding_dense", width, c.hidden, "embedding")
@@ -148,8 +162,9 @@ def entity_embeddings(c: Config, p: Place) -> Iterable[Row]:
 
 
 def entity_predictions(c: Config, p: Place) -> Iterable[Row]:
-    """Scores of the entities, tied to their table."""
-    below, width, count = p.at("entity_predictions"), c.whole("entity_emb_size"), c.whole("entity_vocab_size")
+    """Scores of the entities, tied to their table, of the entities in the text alone."""
+    below = p.at("entity_predictions")._replace(stack="vision")
+    width, count = c.whole("entity_emb_size"), c.whole("entity_vocab_size")
     yield from below.linear("transform.dense", c.hidden, width, "head", True)
     yield from layer_norm("transform.LayerNorm", lambda c: width)(c, below)
     table = "luke.entity_embeddings.entity_embeddings.weight"
@@ -223,7 +238,8 @@ def find_span(c: Config, p: Place) -> Iterable[Row]:
 
 
 def read_block_span(c: Config) -> int:
-    return (5 + c.whole("num_random_blocks")) * c.whole("block_size", least=1)
+    """Three blocks around, the first and last, and some at random; those two see all, which is two for each more."""
+    return (7 + c.whole("num_random_blocks")) * c.whole("block_size", least=1)
 
 
 def refuse_crossing(c: Config) -> str | None:

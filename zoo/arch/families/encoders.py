@@ -8,6 +8,7 @@ from zoo.arch.attention import Attention, FusedAttention
 from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError, check_whole
 from zoo.arch.families.bert import BERT_DIMS, CHOICES, LABELS, QUESTIONS, Dense, TiedDecoder, bert_embeddings
 from zoo.arch.families.gpt_kin import MODERN_HEAD, first_is_bare, modern_dense, modern_kinds, modern_norm
+from zoo.arch.families.passes import pass_once
 from zoo.arch.heads import Embedding, LabelHead, LmHead
 from zoo.arch.layers import At, at, by_kind, named_kinds, stack, when
 from zoo.arch.mlp import FusedGatedMlp, Mlp
@@ -99,28 +100,47 @@ def deberta_embeddings(c: Config, p: Place) -> Iterable[Row]:
     yield from layer_norm("LayerNorm")(c, below)
 
 
+def read_relations(c: Config) -> list[str]:
+    """Of "c2p" and "p2c", which are scored: contents against distances, distances against contents."""
+    said = c["pos_att_type"] or []
+    kinds = [kind.strip() for kind in said.lower().split("|")] if isinstance(said, str) else said
+    return [kind for kind in ("c2p", "p2c") if is_relative(c) and kind in kinds]
+
+
+def count_distances(c: Config) -> int:
+    """Rows of the table of distances: those ahead and those back, in buckets where there are any."""
+    longest = check_whole(c.get("max_relative_positions", -1), f"{c.model_type}: max_relative_positions", -1)
+    buckets = check_whole(c.get("position_buckets", -1), f"{c.model_type}: position_buckets", -1)
+    longest = c.whole("max_position_embeddings") if longest < 1 else longest
+    return 2 * (buckets if buckets > 0 else longest)
+
+
 def disentangled(c: Config, p: Place) -> Iterable[Row]:
-    """Attention to contents and, where relative, to distances: with projections of their own unless shared."""
+    """Attention to contents and, where relative, to distances: with projections of their own unless shared.
+
+    However long the text, all distances are projected once, and every query (or key) is scored against all of them.
+    """
     projections = ("self.query_proj", "self.key_proj", "self.value_proj", "output.dense")
     yield from Attention(projections, bias=True, cached=False, causal=False)(c, p)
-    if not is_relative(c) or c.get("share_att_key", False):
+    kinds = read_relations(c)
+    if not kinds:
         return
-    kinds = c["pos_att_type"] or []
-    if isinstance(kinds, str):
-        kinds = [kind.strip() for kind in kinds.lower().split("|")]
-    for kind, name in (("c2p", "self.pos_key_proj"), ("p2c", "self.pos_query_proj")):
-        if kind in kinds:
-            yield from p.linear(name, c.hidden, c.hidden, "attention", True)
+    distances, shared = count_distances(c), c.get("share_att_key", False)
+    for kind, name, content in (("c2p", "pos_key_proj", "key_proj"), ("p2c", "pos_query_proj", "query_proj")):
+        if shared:  # both are projected, whichever is scored
+            (weight,) = p.linear(f"self.{content}", c.hidden, c.hidden, "attention")
+            yield weight._replace(stack="once", copies=distances, tied_to=weight.name)
+        elif kind in kinds:
+            for row in p.linear(f"self.{name}", c.hidden, c.hidden, "attention", True):
+                yield from pass_once(row, distances)
+    yield p.state("full", flops_per_token=2 * c.hidden * distances * len(kinds), causal=False)
 
 
 def deberta_extras(c: Config, p: Place) -> Iterable[Row]:
     """The table of distances, its norm, and a convolution beside the first layer."""
     below = p.at("encoder")
     if is_relative(c):
-        longest = check_whole(c.get("max_relative_positions", -1), f"{c.model_type}: max_relative_positions", -1)
-        buckets = check_whole(c.get("position_buckets", -1), f"{c.model_type}: position_buckets", -1)
-        longest = c.whole("max_position_embeddings") if longest < 1 else longest
-        yield below.table("rel_embeddings", 2 * (buckets if buckets > 0 else longest), c.hidden, "position")
+        yield below.table("rel_embeddings", count_distances(c), c.hidden, "position")
     if "layer_norm" in [word.strip() for word in str(c.get("norm_rel_ebd", "none")).lower().split("|")]:
         yield from layer_norm("LayerNorm")(c, below)
     kernel = check_whole(c.get("conv_kernel_size", 0), f"{c.model_type}: conv_kernel_size")

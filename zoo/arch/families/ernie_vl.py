@@ -53,10 +53,17 @@ TEXT_DIMS: dict[str, Dim] = {
     "shared_experts": "moe_num_shared_experts",
     "shared_ffn": lambda c: c.shared_experts * c.expert_ffn,
 }
+
+
+def see(c: Config, p: Place) -> Iterable[Row]:
+    """The mixture for images: what it costs is not the text's."""
+    yield from at("vision_moe", Router(), Experts())(c, p._replace(stack="vision"))
+
+
 #: A token of text passes the first mixture, one of an image the second.
 MIXTURES = (
     at("text_moe", Router(), Experts()),
-    resized({"expert_ffn": read_width(1)}, at("vision_moe", Router(), Experts())),
+    resized({"expert_ffn": read_width(1)}, see),
     SHARED,
 )
 TEXT = At(

@@ -124,12 +124,23 @@ def dynamic_conv(name: str) -> Block:
     return rows
 
 
-def earlier_blocks(name: str, queries: int = 1) -> Block:
-    """Learned queries that pick from the outputs of earlier blocks of layers what comes in."""
+def earlier_blocks(name: str, queries: int = 1, *, inside: bool = False) -> Block:
+    """Learned queries that pick from the outputs of earlier blocks of layers what comes in.
+
+    They see what entered each block so far and, last, the sum within the block; ``inside`` a layer that begins a block,
+    its own entry too. A query pays for scores and for sums: 4 x hidden for each that it sees.
+    """
 
     def rows(c: Config, p: Place) -> Iterable[Row]:
         shape = (c.hidden,) if queries == 1 else (queries, c.hidden)
         yield p.tensor(f"{name}.query", shape, "other", "vector")
+        step = c.whole("n_layers_per_attn_res_block", least=1)
+        seen: dict[int, list[int]] = {}
+        for layer in [c.layers] if p.layers is None else p.layers:  # outside of the layers: after the last
+            seen.setdefault((layer + step - (not inside)) // step + 1, []).append(layer)
+        for count, layers in seen.items():
+            where = None if p.layers is None else layers
+            yield p.state("conv", where, flops_per_token=4 * c.hidden * queries * count)
 
     return rows
 
@@ -213,7 +224,7 @@ register(
                 rms("input_layernorm"),
             ),
         ),
-        earlier_blocks("mlp_input"),
+        earlier_blocks("mlp_input", inside=True),
         at("mlp", Moe(Router(correction="e_score_correction_bias"))),
         rms("post_attention_layernorm"),
         short_conv("post_attention_convolution", "hidden"),

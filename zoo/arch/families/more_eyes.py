@@ -212,7 +212,7 @@ register(
         At("", (OVIS_TOWER, TEXT, Projector((visual_embeddings,)))),
         heads={
             "Ovis2Model": Head(),
-            "Ovis2ForConditionalGeneration": Head("model.", (LmHead(),)),
+            "Ovis2ForConditionalGeneration": Head("model.", (LmHead(inner=lambda c: read_text(c) if c.tied else c),)),
         },
         natural="Ovis2ForConditionalGeneration",
         text=read_text,

@@ -27,6 +27,16 @@ def pass_through(row: Row, times: Fraction | int) -> Iterable[Row]:
         yield again._replace(used=rest.numerator, of=rest.denominator)
 
 
+def pass_once(row: Row, vectors: int) -> Iterable[Row]:
+    """``row``, multiplied with ``vectors`` vectors that come once with a text, however long: no token passes it."""
+    if not isinstance(row, Tensor) or row.op != "matmul":
+        yield row
+        return
+    yield row._replace(stack="once")
+    if vectors > 1:
+        yield row._replace(stack="once", tied_to=row.name, copies=vectors - 1)
+
+
 def refuse_quantised(c: Config) -> str | None:
     """Which of the weights are quantised is told by how they are multiplied, which is told otherwise here."""
     return "quantization_config is not followed" if c.get("quantization_config") else None

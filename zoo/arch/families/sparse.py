@@ -59,7 +59,10 @@ register(
         layer_norm("post_attention_layernorm"),
         final=layer_norm("norm"),
         heads=causal_heads("Phimoe", lm=LmHead(bias="lm_head_bias"), tokens=None),
-        dims=LOCAL_EXPERTS,
+        dims={
+            **LOCAL_EXPERTS,
+            "experts_per_token": lambda c: 2,
+        },  # its sparse mixer picks two, whatever the config says
         norm="layernorm",
         example="microsoft/Phi-3.5-MoE-instruct",
         about="2 of 16 experts per token, LayerNorm, and biases in attention and head.",

@@ -55,8 +55,14 @@ def local_kinds(c: Config) -> Sequence[str]:
 
 
 def global_positions(c: Config, p: Place) -> Iterable[Row]:
-    """Distances to the summaries of blocks, in the first layer for all, and a norm of the summaries in each."""
-    buckets = c.whole("relative_attention_num_buckets", least=1)
+    """Distances to the summaries of blocks, in the first layer for all, and a norm of the summaries in each.
+
+    There is a summary for every ``global_block_size`` tokens: a key and a value more, which every token attends to.
+    """
+    buckets, block = c.whole("relative_attention_num_buckets", least=1), c.whole("global_block_size", least=1)
+    width = c.heads * c.head_dim
+    flops, projected = 4 * width // block, 4 * c.hidden * width // block
+    yield p.state("full", flops_per_pos=flops, decode_flops_per_pos=flops, flops_per_token=projected, causal=False)
     yield p._replace(layers=[0]).table("global_relative_attention_bias", buckets, c.heads, "position")
     yield from rms("global_input_layer_norm")(c, p)
 
