@@ -172,6 +172,9 @@ def test_types_formats_and_overhead_may_be_named(tmp_path: Path) -> None:
         (["--price", "H200"], 2, "is no price"),
         (["--gpus", "8", "--tp", "3"], 2, "takes 3 devices, not 8"),
         (["--reverse", "--gpu", "H200"], 2, "and no MODEL"),
+        (["--sort", "needed"], 2, "go with --reverse"),
+        (["--models", "llama"], 2, "go with --reverse"),
+        (["--gpu", "H200", "--price", "H200=1"], 2, "leave --gpu away"),
     ],
 )
 def test_what_cannot_be_asked_is_said_in_a_sentence(model: Path, words: list[str], code: int, said: str) -> None:

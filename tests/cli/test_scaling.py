@@ -116,6 +116,7 @@ def test_the_rule_of_thumb_over_the_whole_database(run: Run) -> None:
         (["--params", "7B", "--lora-targets", "q_proj"], "are modules of a MODEL"),
         (["--estimates", "--params", "7B"], "looks at the whole database"),
         (["--params", "7B", "--context", "much"], "is not tokens"),
+        (["--params", "7B", "--limit", "3"], "go with --estimates"),
         (["--params", "7B", "--law", "kaplan"], "is no law that zoo knows"),
         (["--params", "7B", "--mix", "web"], "source=percent"),
         (["x/config.json", "--params", "7B"], "has its own size"),

@@ -91,6 +91,12 @@ def test_qwen3_235b_as_sglang_logged_it_on_four_devices() -> None:
     assert f"{held / 2 / GIB:.2f}" == "8.23"
 
 
+def test_deepseek_as_an_engine_loaded_it_on_eight_devices() -> None:
+    # vLLM on eight Gaudi 2 (HabanaAI/vllm-fork issue 809): "Pre-loading model weights ... took 79.41 GiB of device
+    # memory" for DeepSeek-R1, which has the config of V3.
+    assert plan(DEEPSEEK_V3, 8).weights / GIB == pytest.approx(79.41, rel=0.002)
+
+
 def test_raschka_s_gallery_of_bytes_per_token() -> None:
     rates = {"gpt2-xl": 300, "llama-3-8b": 128}
     xl = GPT2 | {"n_embd": 1600, "n_layer": 48, "n_head": 25, "dtype": "bfloat16"}

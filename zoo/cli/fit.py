@@ -112,30 +112,39 @@ def fit_command(
     what sequences hold, reserved is what an engine's blocks set aside. Speeds are bounds. With --reverse: which models
     of the database fit on --gpu, and in which quantisation.
     """
+    from zoo.cli.fit_reverse import list_fitting
     from zoo.devices import find_device, leave_overhead, read_prices
-    from zoo.errors import UsageError
+    from zoo.metrics.reverse import Wish
     from zoo.metrics.split import plan_split
     from zoo.units import parse_context
 
+    check_options(model, gpu, price, reverse, models or (None if sort == "params" else sort))
     device = leave_overhead(find_device(gpu), overhead) if gpu else None
     length, split = parse_context(context) if context else None, plan_split(gpus, tensor, pipeline, expert)
-    if reverse:
-        from zoo.cli.fit_reverse import list_fitting
-        from zoo.metrics.reverse import Wish
-
-        if device is None or model:
-            raise UsageError("--reverse lists the models that fit on one device: name it with --gpu, and no MODEL")
+    if model is None and device is not None:
         wish = Wish(device, split, length or 8192, batch, weights_dtype, kv_dtype)
         list_fitting(ctx.obj, wish, models, sort, limit)
         return
-    if model is None:
-        raise UsageError('name a MODEL, or list what fits with --reverse --gpu "RTX 4090"')
     fixed = split if any((gpus, tensor, pipeline, expert)) else None
-    asked = Asked(read_model(ctx, model), fixed, length, batch, weights_dtype, kv_dtype)
+    asked = Asked(read_model(ctx, str(model)), fixed, length, batch, weights_dtype, kv_dtype)
     if device is not None:
         fit_one(ctx.obj, asked, device)
     else:
         fit_all(ctx.obj, asked, overhead, read_prices(price), limit)
+
+
+def check_options(model: str | None, gpu: str | None, price: str | None, reverse: bool, of_reverse: str | None) -> None:
+    """Raises UsageError for options that would be left unheard."""
+    from zoo.errors import UsageError
+
+    if reverse and (gpu is None or model):
+        raise UsageError("--reverse lists the models that fit on one device: name it with --gpu, and no MODEL")
+    if not reverse and model is None:
+        raise UsageError('name a MODEL, or list what fits with --reverse --gpu "RTX 4090"')
+    if not reverse and of_reverse:
+        raise UsageError("--models and --sort go with --reverse")
+    if gpu and price:
+        raise UsageError("--price chooses among devices: leave --gpu away")
 
 
 def read_model(ctx: typer.Context, model: str) -> Analysis:

@@ -78,6 +78,8 @@ def scaling_command(
             )
         print_estimates(ctx.obj, compare_all(ctx.obj, models), limit)
         return
+    if models or limit:
+        raise UsageError("--models and --limit go with --estimates")
     if model and params:
         raise UsageError("a MODEL has its own size: leave --params away")
     given = {name: parse_count(text) if text else None for name, text in (("tokens", tokens), ("flops", flops))}

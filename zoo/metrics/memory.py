@@ -270,10 +270,11 @@ def build_stage(
     held = common = experts = Fraction(0)
     for row in rows:
         share = share_tensor(row, heads, split)
-        held += weights.size(row) * share
+        stored = weights.size(row)
+        held += stored * share
         if not is_read(row):
             continue
-        passed = weights.size(row._replace(tied_to=None)) * share
+        passed = (weights.size(row._replace(tied_to=None)) if row.tied_to else stored) * share
         if row.of > 1:
             experts += passed
         else:

@@ -12,17 +12,18 @@ from typing import Any, NamedTuple
 
 from zoo.devices import Device
 from zoo.errors import UsageError
-from zoo.metrics.analysis import analyze
+from zoo.metrics.analysis import Analysis, analyze
 from zoo.metrics.dtypes import BITS, name_dtype
 from zoo.metrics.fit import Fit, fit_device
 from zoo.metrics.memory import Plan, choose_cache_dtype, make_plan
 from zoo.metrics.split import Split
-from zoo.metrics.weights import FORMATS
+from zoo.metrics.weights import FORMATS, GGUF
 
 #: Formats that are tried for a model whose stored 16 or 32 bits do not fit, widest first.
 NARROWER = ("fp8-blocks", "awq-int4")
-#: No format has fewer bits a weight: below it nothing need be planned.
-_FEWEST_BITS = 3
+#: Bits that a format takes for each weight at the least; of others nothing is known but that they have some.
+_LEAST_BITS = {"fp8-blocks": 8, "int8-channels": 8, "awq-int4": 4, "gptq-int4": 4, "bnb-nf4": 4, "nvfp4-blocks": 4}
+_FEWEST_BITS = 2
 _WIDE = ("float32", "bfloat16", "float16", "float64")
 #: Contexts whose cache the database holds, by column.
 _KNOWN = {8192: "kv_bytes_at_8k", 32768: "kv_bytes_at_32k", 131072: "kv_bytes_at_128k"}
@@ -142,27 +143,37 @@ def settle(row: Row, wish: Wish, read_config: ReadConfig) -> tuple[str, bool, in
     held = hold_at(row, wish.context)
     narrower = NARROWER if not row["quantization"] and row["dtype"] in _WIDE else ()
     if wish.weights_dtype is not None:
-        names: Sequence[str | None] = (wish.weights_dtype,)
+        names: Sequence[str | None] = [wish.weights_dtype]
     elif size is not None and wish.plain and held is not None:
         if size + wish.batch * held <= budget:
             return str(own), True, size + wish.batch * held
         names = narrower
     else:
         names = (None, *narrower) if size is not None else narrower
-    if not names or row["params_total"] * _FEWEST_BITS // 8 > whole or (names == (None,) and size > whole):
+    names = [name for name in names if count_least(name, size, row["params_total"]) <= whole]
+    if not names:
         return None
-    config = read_config(row["repo_id"])
+    analysis = analyze(read_config(row["repo_id"]))
     for name in names:
-        plan = plan_row(config, wish, name)
+        plan = plan_model(analysis, wish, name)
         if plan and (needed := plan.need(wish.context, wish.batch)) <= budget:
             return plan.weights_dtype, name is None, needed
     return None
 
 
-def plan_row(config: Mapping[str, Any], wish: Wish, weights_dtype: str | None) -> Plan | None:
+def count_least(name: str | None, stored: int | None, params: int) -> int:
+    """Bytes below which the weights are not in the format ``name``: so what is far too large need not be planned."""
+    if name is None:
+        return stored or 0
+    word = name.strip().lower()
+    bits = BITS.get(name_dtype(word) or "", GGUF.get(word, _LEAST_BITS.get(word, _FEWEST_BITS)))
+    return int(params * bits // 8)
+
+
+def plan_model(analysis: Analysis, wish: Wish, weights_dtype: str | None) -> Plan | None:
     """The plan of a model; None where its weights or its cache cannot be so, or its layers not be split so."""
     try:
-        return make_plan(analyze(config), wish.split, weights_dtype=weights_dtype, kv_dtype=wish.kv_dtype)
+        return make_plan(analysis, wish.split, weights_dtype=weights_dtype, kv_dtype=wish.kv_dtype)
     except UsageError:
         return None
 
@@ -209,7 +220,7 @@ def sort_found(found: Iterable[Found], by: str) -> list[Found]:
 
 def fill_found(one: Found, wish: Wish, read_config: ReadConfig) -> Found:
     """``one`` with all figures of its fit."""
-    plan = plan_row(read_config(one.repo_id), wish, None if one.as_stored else one.quantization)
+    plan = plan_model(analyze(read_config(one.repo_id)), wish, None if one.as_stored else one.quantization)
     if plan is None:
         return one
     return replace(one, fit=fit_device(plan, wish.device, wish.context, wish.batch))
