@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tests.arch.deepseek_ocr import OCR_2
 from tests.arch.kimi_k3 import KIMI_K3
 from tests.arch.nas_layers import NEMOTRON
 
@@ -382,6 +383,7 @@ PUBLISHED = [
     Published("nvidia/Llama-3_3-Nemotron-Super-49B-v1", NEMOTRON, 49_867_145_216),
     Published("z-lab/Qwen3-4B-DFlash-b16", DFLASH, 537_427_200),
     Published("z-lab/Kimi-K2.5-DFlash", DFLASH_KIMI, 3_479_277_056),
+    Published("deepseek-ai/DeepSeek-OCR-2", OCR_2, 3_389_119_360),
     # The Hub's 2,779,931,837,184 are with the biases that balance the routers.
     Published("moonshotai/Kimi-K3", KIMI_K3, 2_779_931_754_752, 92 * 896),
     Published("RadixArk/Kimi-K3-DSpark", DSPARK, 2_249_289_601),

@@ -1,4 +1,4 @@
-"""What Kimi-K3 must say, which transformers does not have."""
+"""What Kimi-K3 and DeepSeek-OCR 2 must say, whose own files transformers does not read."""
 
 from __future__ import annotations
 
@@ -61,5 +61,27 @@ VISION: dict[str, Any] = {
     "vt_num_attention_heads": 4,
     "vt_num_hidden_layers": 2,
 }
+OCR: dict[str, Any] = {
+    "language_config": {
+        "first_k_dense_replace": 1,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "lm_head": True,
+        "moe_intermediate_size": 24,
+        "n_routed_experts": 8,
+        "n_shared_experts": 2,
+        "num_attention_heads": 4,
+        "num_experts_per_tok": 2,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 4,
+        "use_mla": False,
+        "vocab_size": 128,
+    },
+    "projector_config": {"n_embed": 64, "projector_type": "linear"},
+    "vision_config": {"width": {"qwen2-0-5b": {"dim": 896}, "sam_vit_b": {}}},
+}
 TUNERS: dict[str, Tuner] = {}
-REQUIRED: dict[str, dict[str, Any]] = {"kimi_k3": {"text_config": TEXT, "vision_config": VISION}}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "kimi_k3": {"text_config": TEXT, "vision_config": VISION},
+    "deepseek_vl_v2": OCR,
+}
