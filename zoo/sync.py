@@ -17,7 +17,7 @@ from zoo.sources.known import KnownModel
 from zoo.sources.record import ModelRecord, Problem
 from zoo.sources.selection import Findings
 
-BATCH = 1000  #: records in one transaction at most
+BATCH = 5000  #: records in one transaction at most
 BATCH_SECONDS = 2.0  #: and the age of the oldest: what a kill can lose
 KEPT_PROBLEMS = 1000  #: problems that the summary lists; the database has all of them
 

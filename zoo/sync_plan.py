@@ -271,13 +271,14 @@ def _sync_instead(request: SyncRequest, store: Store, advance: Advance, say: Say
 def _sync_local(request: SyncRequest, store: Store, advance: Advance, summary: Summary) -> Summary:
     selection = request.selection if request.watchlist is None else add_watchlist(request)
     findings = Findings()
-    records = filter_records(_read_local(request.source), selection, findings)
+    records = filter_records(_read_local(request.source, whole=selection.is_empty), selection, findings)
     sync(records, store, summary, advance=advance)
     take_findings(findings, summary)
     return summary
 
 
-def _read_local(source: str) -> Iterable[ModelRecord]:
+def _read_local(source: str, *, whole: bool) -> Iterable[ModelRecord]:
+    """The records of ``source``; a path that is wanted ``whole`` may be read by a second process."""
     if source == "snapshot":
         from zoo.sources.snapshot import read_snapshot
 
@@ -291,6 +292,10 @@ def _read_local(source: str) -> Iterable[ModelRecord]:
     path = Path(source)
     if not path.exists() and "/" not in source and not path.suffix:
         raise UsageError(f"there is no source {source!r}: it is one of {', '.join(NAMED_SOURCES)}, or a path")
+    if whole:
+        from zoo.db.ahead import read_ahead
+
+        return read_ahead(path)
     return read_path(path)
 
 

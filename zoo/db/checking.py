@@ -44,7 +44,7 @@ class ParamsChecker:
             else:
                 asked.append((row, (known[row["config_id"]], row["reported_params"], row["reported_by_dtype"])))
         open_questions = {question for _, question in asked if question not in self._answers}
-        self._read({question[0] for question in open_questions})
+        self._read({question[0] for question in open_questions if question[1:] != (None, None)})
         for question in open_questions:
             self._answers[question] = self._answer(*question)
         for row, question in asked:
@@ -57,4 +57,4 @@ class ParamsChecker:
     def _answer(self, analysis_id: int, params: int | None, by_dtype: str | None) -> tuple[str, str | None]:
         from zoo.metrics.reconcile import check
 
-        return check(self._documents[analysis_id], params, json.loads(by_dtype or "{}"))
+        return check(self._documents.get(analysis_id, {}), params, json.loads(by_dtype or "{}"))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, select
 
-from zoo.config_text import canonical_json, hash_canonical, parse_config
 from zoo.db.bulk import insert_rows, reserve_ids, select_rows, update_rows
-from zoo.db.derive import Derived, analysis_version, pack_core
+from zoo.db.derive import Derived, analysis_version
+from zoo.db.spelling import SpelledConfig
 from zoo.db.tables import DERIVED_KEYS, Analysis, AnalysisBody, Config, ConfigBody, Part
-from zoo.db.worker import Deriver
 
 #: Bound parameters in one IN (…).
 CHUNK = 1000
@@ -28,22 +26,6 @@ class StoredConfig(NamedTuple):
     analysis_id: int
 
 
-class CanonicalConfig(NamedTuple):
-    """A config as it is stored: its one spelling and the hash of it."""
-
-    sha256: str
-    text: str
-    config: Mapping[str, Any]
-
-
-def spell_config(config: Mapping[str, Any]) -> CanonicalConfig:
-    """The spelling of ``config`` that is stored."""
-    text = canonical_json(config)
-    if not text.isascii() and "\ufffd" in text:  # characters may have been replaced: what is analysed is what is stored
-        config = parse_config(text, source="config")
-    return CanonicalConfig(hash_canonical(text), text, config)
-
-
 def find_configs(connection: Connection, hashes: Collection[str]) -> dict[str, StoredConfig]:
     """Those of ``hashes`` that are stored."""
     rows = select_rows(connection, Config, ("sha256", "id", "analysis_id"), "sha256", hashes)
@@ -57,58 +39,43 @@ class ConfigStore:
     been rolled back since.
     """
 
-    def __init__(self, deriver: Deriver | None = None) -> None:
-        self.deriver = deriver or Deriver()
-        self._digests: dict[bytes, str] = {}  # hash of a core -> digest of its analysis
+    def __init__(self) -> None:
+        self._digests: dict[bytes, str] = {}  # name of a core -> digest of its analysis
 
-    def announce(self, configs: Iterable[CanonicalConfig]) -> dict[str, bytes]:
-        """Have ``configs`` analysed while something else is done; the core of each, by its hash."""
-        cores = {config.sha256: pack_core(config.config) for config in configs}
-        for core in set(cores.values()):
-            if _name_core(core) not in self._digests:
-                self.deriver.submit(core)
-        self.deriver.pump()
-        return cores
-
-    def store(
-        self, connection: Connection, configs: Sequence[CanonicalConfig], cores: Mapping[str, bytes]
-    ) -> dict[str, StoredConfig]:
+    def store(self, connection: Connection, configs: Sequence[SpelledConfig]) -> dict[str, StoredConfig]:
         """Store ``configs`` (none of them is stored yet); where each is, by hash."""
         if not configs:
             return {}
-        wanted = {cores[config.sha256] for config in configs}
-        digests = {core: self._digests.get(_name_core(core)) for core in wanted}
-        ids = _find_analyses(connection, {digest for digest in digests.values() if digest})
-        missing = [core for core in wanted if digests[core] not in ids]
-        for core in missing:
-            self.deriver.submit(core)
-        derived = {core: self.deriver.take(core) for core in missing}
-        ids |= store_analyses(connection, derived.values())
-        known = {core: derived[core].digest if core in derived else str(digests[core]) for core in wanted}
-        self._remember(known)
-        self.deriver.forget(wanted)
+        analyses = self._store_analyses(connection, configs)
         version = analysis_version()
-        found = {
-            config.sha256: StoredConfig(config_id, ids[known[cores[config.sha256]]])
-            for config, config_id in zip(configs, reserve_ids(connection, Config, len(configs)), strict=True)
-        }
-        rows = [(place.config_id, sha256, place.analysis_id, version) for sha256, place in found.items()]
+        ids = reserve_ids(connection, Config, len(configs))
+        found = [StoredConfig(row_id, analyses[each.name_core()]) for row_id, each in zip(ids, configs, strict=True)]
+        pairs = list(zip(found, configs, strict=True))
+        rows = [(place.config_id, each.sha256, place.analysis_id, version) for place, each in pairs]
         insert_rows(connection, Config, ("id", "sha256", "analysis_id", "analyzed_by"), rows)
-        bodies = [(found[config.sha256].config_id, config.text) for config in configs]
+        bodies = [(place.config_id, each.text) for place, each in pairs]
         insert_rows(connection, ConfigBody, ("config_id", "text"), bodies)
-        return found
+        return {each.sha256: place for place, each in pairs}
+
+    def _store_analyses(self, connection: Connection, configs: Sequence[SpelledConfig]) -> dict[bytes, int]:
+        """Ids of the analyses of ``configs``, by the names of their cores."""
+        wanted: dict[bytes, SpelledConfig] = {}
+        for each in configs:
+            wanted.setdefault(each.name_core(), each)  # the first of a core may carry its analysis
+        digests = {name: self._digests[name] for name in wanted if name in self._digests}
+        ids = _find_analyses(connection, set(digests.values()))
+        missing = [each for name, each in wanted.items() if digests.get(name) not in ids]
+        ids |= store_analyses(connection, [each.derive() for each in missing])
+        digests |= {each.name_core(): each.derive().digest for each in missing}
+        self._remember(digests)
+        return {name: ids[digest] for name, digest in digests.items()}
 
     def _remember(self, digests: Mapping[bytes, str]) -> None:
-        for core, digest in digests.items():
-            name = _name_core(core)
+        for name, digest in digests.items():
             self._digests.pop(name, None)  # the last used comes last
             self._digests[name] = digest
         while len(self._digests) > REMEMBERED:
             del self._digests[next(iter(self._digests))]
-
-
-def _name_core(core: bytes) -> bytes:
-    return blake2b(core, digest_size=16).digest()
 
 
 def store_analyses(connection: Connection, derived: Iterable[Derived], *, rewrite: bool = False) -> dict[str, int]:

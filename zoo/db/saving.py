@@ -1,9 +1,9 @@
-"""One batch of records in one transaction, in waves: while one is written, the next are being analysed."""
+"""One batch of records in one transaction."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +11,16 @@ from sqlalchemy import Connection
 
 from zoo.db.bulk import insert_rows
 from zoo.db.checking import ParamsChecker
-from zoo.db.content import CHUNK, CanonicalConfig, ConfigStore, StoredConfig, find_configs, spell_config
+from zoo.db.content import CHUNK, ConfigStore, StoredConfig, find_configs
 from zoo.db.events import list_events, write_events
 from zoo.db.merge import Merged, clean_value, merge_record
 from zoo.db.models import ExistingRows, write_models
+from zoo.db.spelling import SpelledConfig, spell_config
 from zoo.db.tables import Revision, SyncError
 from zoo.sources.record import ModelRecord
 
 #: PostgreSQL indexes no text of more than some 2,700 bytes.
 MAX_MESSAGE = 500
-#: Waves that are being analysed while one is written.
-AHEAD = 3
-#: Records between two looks at the second process.
-_PUMP = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +43,6 @@ class Saving:
     stored: StoredConfig | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wave:
-    """Records and their configs as they will be stored, those that are not stored yet being analysed."""
-
-    records: list[ModelRecord]
-    spelled: list[CanonicalConfig | None]
-    new: dict[str, CanonicalConfig]
-    cores: dict[str, bytes]
-
-
 class Batch:
     """Saves records on ``connection``, which is in a transaction; ``now`` is the moment that they are seen."""
 
@@ -68,47 +55,38 @@ class Batch:
     def save(self, records: Sequence[ModelRecord]) -> SaveCounts:
         """Save ``records``, however many."""
         outcomes: Counter[str] = Counter()
-        waiting: deque[Wave] = deque()
-        for chunk in split_waves(records):
-            waiting.append(self._prepare(chunk))
-            if len(waiting) > AHEAD:
-                outcomes.update(self._save_wave(waiting.popleft()))
-        while waiting:
-            outcomes.update(self._save_wave(waiting.popleft()))
+        for wave in split_waves(records):
+            outcomes.update(self._save_wave(wave))
         return SaveCounts(*(outcomes[name] for name in ("new", "changed", "unchanged", "problem")))
 
-    def _prepare(self, records: list[ModelRecord]) -> Wave:
-        """Spell the configs of ``records``, see which are stored already, and have the others analysed."""
-        spelled = []
-        for number, record in enumerate(records):
-            spelled.append(None if record.config is None else spell_config(record.config))
-            if not number % _PUMP:
-                self.configs.deriver.pump()
-        by_hash = {each.sha256: each for each in spelled if each and each.sha256 not in self._stored}
-        self._keep(find_configs(self.connection, by_hash))
-        new = {sha256: each for sha256, each in by_hash.items() if sha256 not in self._stored}
-        return Wave(records, spelled, new, self.configs.announce(new.values()))
-
-    def _save_wave(self, wave: Wave) -> list[str]:
-        new = [each for sha256, each in wave.new.items() if sha256 not in self._stored]  # not by the wave before
-        self._keep(self.configs.store(self.connection, new, wave.cores))
-        rows = ExistingRows(self.connection, wave.records)
+    def _save_wave(self, wave: Sequence[ModelRecord]) -> list[str]:
+        spelled = [None if record.config is None else spell_config(record.config) for record in wave]
+        self._store_configs(each for each in spelled if each is not None)
+        rows = ExistingRows(self.connection, wave)
         saving = []
-        for number, (record, spelled) in enumerate(zip(wave.records, wave.spelled, strict=True)):
-            stored = self._stored[spelled.sha256] if spelled else None
+        for record, config in zip(wave, spelled, strict=True):
+            stored = None if config is None else self._stored[config.sha256]
             old = rows.find(record)
             merged = merge_record(old, record, stored.config_id if stored else None, self.now)
             saving.append(Saving(record, old, merged, stored))
-            if not number % _PUMP:
-                self.configs.deriver.pump()
         pairs = [(each.old, each.merged.row) for each in saving if each.merged.row]
         self._checker.check(pairs, self._analyses)
         write_models(self.connection, pairs)
         joined = dict(rows.remove_renamed(self.connection))
         self._write_revisions(saving)
         write_events(self.connection, list_events(pairs, joined), self.now)
-        self._write_errors(wave.records)
+        self._write_errors(wave)
         return [each.merged.outcome for each in saving]
+
+    def _store_configs(self, configs: Iterable[SpelledConfig]) -> None:
+        """See to it that ``configs`` are stored, and note where."""
+        unknown: dict[str, SpelledConfig] = {}
+        for each in configs:
+            if each.sha256 not in self._stored:
+                unknown.setdefault(each.sha256, each)  # the first of several may carry its analysis
+        self._keep(find_configs(self.connection, unknown))
+        new = [each for sha256, each in unknown.items() if sha256 not in self._stored]
+        self._keep(self.configs.store(self.connection, new))
 
     def _keep(self, stored: Mapping[str, StoredConfig]) -> None:
         self._stored |= stored

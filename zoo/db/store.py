@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, select, text
@@ -30,11 +32,11 @@ class DatabaseStore:
         self._clock = clock
         self._configs = ConfigStore()
         self._held: list[Connection] = []
-        weakref.finalize(self, _let_go, self._held, self._configs)
+        weakref.finalize(self, _let_go, self._held)
 
     def close(self) -> None:
-        """End the connection and the second process, where there are any; the next batch opens them again."""
-        _let_go(self._held, self._configs)
+        """End the connection, where there is one; the next batch opens it again."""
+        _let_go(self._held)
 
     def known_sha(self, repo_id: str) -> str | None:
         """Commit of ``repo_id`` whose whole config is stored, from the Hub or its cache."""
@@ -51,12 +53,9 @@ class DatabaseStore:
     def save(self, records: Sequence[ModelRecord]) -> SaveCounts:
         """Save ``records`` in one transaction: all of them, or none when something fails."""
         connection = self._connect()
-        try:
-            with connection.begin():
-                _wait_for_turn(connection)
-                return Batch(connection, self._configs, format_time(self._clock())).save(records)
-        finally:
-            self._configs.deriver.reset()
+        with _pause_collector(), connection.begin():
+            _wait_for_turn(connection)
+            return Batch(connection, self._configs, format_time(self._clock())).save(records)
 
     def mark_gone(self, repo_ids: Iterable[str]) -> int:
         """Note of models that their repositories are there no longer; how many were not marked yet."""
@@ -72,8 +71,19 @@ class DatabaseStore:
         return self._held[0]
 
 
-def _let_go(held: list[Connection], configs: ConfigStore) -> None:
-    configs.deriver.close()
+@contextmanager
+def _pause_collector() -> Iterator[None]:
+    """Let nobody look for cycles among the many objects of a batch: there are next to none, and looking takes time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _let_go(held: list[Connection]) -> None:
     while held:
         held.pop().close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from zoo.arch.rows import Tensor
@@ -65,6 +64,7 @@ _CACHE = (
     "convention",
     "formats",
 )
+_FLOPS = ("forward_per_token", "prefill_at", "decode_at")
 
 
 def write_document(analysis: Analysis, *, tensors: bool = False) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def write_document(analysis: Analysis, *, tensors: bool = False) -> dict[str, An
             "bytes_at": weight_sizes(params) if params else None,
         },
         "kv_cache": {key: getattr(cache, key, None) for key in _CACHE},
-        "flops": asdict(flops) if flops else {"forward_per_token": None, "prefill_at": None, "decode_at": None},
+        "flops": {key: getattr(flops, key, None) for key in _FLOPS},
         "scaling": scaling_facts(params) if params else {"optimal_tokens": None, "training_flops": None, "loss": None},
     }
     if tensors:

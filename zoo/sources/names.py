@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TypeGuard
 
-_PART = re.compile(r"[A-Za-z0-9_.-]{1,96}\Z")
+_PART = r"(?=\.*[A-Za-z0-9_-])[A-Za-z0-9_.-]{1,96}"  # not of dots alone
+_ID = re.compile(rf"{_PART}(/{_PART})?\Z")
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_.-]+")
 _RUNS = re.compile(r"[-.]{2,}")
 SHA = re.compile(r"[0-9a-f]{40}\Z")
@@ -18,10 +19,7 @@ def is_repo_id(text: str) -> bool:
 
 def is_listed_id(text: object) -> TypeGuard[str]:
     """Whether ``text`` may stand in an address as an id: less strict, for the old names that a listing still holds."""
-    if not isinstance(text, str):
-        return False
-    parts = text.split("/")
-    return len(parts) <= 2 and all(_PART.match(part) and part.strip(".") for part in parts)
+    return isinstance(text, str) and _ID.match(text) is not None
 
 
 def split_double_dash(text: str) -> str | None:
