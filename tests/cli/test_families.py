@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rich.text import Text
 
 from tests.cli.calling import Call, call, save, write
 from tests.explain.configs import LLAMA_8B
@@ -114,6 +115,17 @@ def test_hostile_text_stays_text(call: Call, save: Callable[..., None]) -> None:
         assert found.code == 0
         assert "\x1b" not in found.out
     assert "[31m[red]x" in call("families", "acme/tiny").out
+
+
+def test_the_tree_is_as_wide_as_the_terminal(
+    call: Call, save: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save([make_record("acme/tiny", config=make_config(hidden_act="word" * 9)), make_record("acme/normed", config=QWEN)])
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    plain = [Text.from_ansi(line).plain for line in call("families", "--tree").out.splitlines()]
+    assert max(map(len, plain)) <= 60
+    assert any("acme/normed" in line for line in plain)
 
 
 def test_long_lists_are_cut_and_counted() -> None:

@@ -66,3 +66,29 @@ def test_every_tensor_and_every_state_is_drawn(model_type: str) -> None:
     kept = {text for kind in layers for text in kind.keeps}
     assert model_type in RENUMBERED or {describe_state(s) for s in ledger.states if s.layers} - {""} <= kept
     assert max(map(len, write_drawing(drawn).splitlines())) < 300
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"model_type": "vit"}, "12 vision layers of full attention"),
+        ({"model_type": "deepseek_v3"}, "a shared expert"),
+    ],
+)
+def test_what_a_layer_is_made_of_is_told(config: dict[str, str], words: str) -> None:
+    said = describe_model(build_ledger(config))
+    assert words in said
+
+
+def test_drawings_are_as_wide_as_is_asked_for() -> None:
+    ledger = build_ledger({"model_type": "deepseek_v3"})
+    narrow = write_drawing(draw_model(ledger), 72).splitlines()
+    assert max(map(len, narrow)) <= 72
+    assert len(narrow) > len(write_drawing(draw_model(ledger)).splitlines())
+
+
+def test_long_runs_of_layers_are_cut() -> None:
+    kinds = ["full_attention" if layer % 2 else "sliding_attention" for layer in range(60)]
+    ledger = build_ledger({"model_type": "gemma2", "num_hidden_layers": 60, "layer_types": kinds})
+    heads = [line for line in write_drawing(draw_model(ledger), 80).splitlines() if line.startswith("┌─")]
+    assert all(line.endswith(",…") for line in heads)

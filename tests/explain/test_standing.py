@@ -120,6 +120,15 @@ def test_a_key_of_no_other_model_of_the_family_is_compared_with_the_zoo_alone() 
     assert nobody["x"].zoo is None
 
 
+def test_numbers_are_the_same_however_they_are_written() -> None:
+    peers = [Other({"eos_token_id": 2.0, "window": None}), Other({"eos_token_id": "2", "window": 5, "window_id": 1})]
+    found = compare_values({"eos_token_id": 2, "window": 4, "section": {}, "window_id": None}, "Llama", None, peers)
+    assert found["eos_token_id"].zoo == Standing(3, 2)
+    assert found["window"].zoo == Standing(2, 1, 25.0, 4.5, 4, 5)
+    assert found["window_id"].zoo == Standing(2, 1)
+    assert place_value("hidden_act", "silu", []) is None
+
+
 @pytest.mark.parametrize(
     ("standing", "text"),
     [
