@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracle.check import build_heads
-from zoo.arch.ledger import build_ledger
+from zoo.arch.ledger import Ledger, build_ledger
 from zoo.arch.registry import load_architectures
 from zoo.arch.rows import State
 from zoo.metrics.sums import count_pairs, count_span, elements_at, sum_cache, sum_flops, sum_params
@@ -117,3 +117,78 @@ def test_a_tied_head_costs_flops_though_it_stores_nothing() -> None:
         sum_flops(build_ledger({"model_type": "llama", "tie_word_embeddings": t}), [1]) for t in (True, False)
     )
     assert tied == untied
+
+
+#: Decoders that read what a tower saw, and how many tokens that is: as many as of the text where it is not said.
+READERS = [
+    ({"model_type": "mllama"}, None),
+    ({"model_type": "blip"}, None),
+    ({"model_type": "trocr"}, None),
+    ({"model_type": "evolla"}, 64),
+    (
+        {
+            "model_type": "vision-encoder-decoder",
+            "encoder": {"model_type": "vit", "image_size": 32, "patch_size": 8},
+            "decoder": {"model_type": "gpt2", "is_decoder": True, "add_cross_attention": True},
+        },
+        17,
+    ),
+]
+
+
+def weigh(ledger: Ledger, stack: str) -> int:
+    """FLOPs of one vector through all weights of ``stack`` that are multiplied, towers and projectors left out."""
+    own = (t for t in ledger.parameters if t.op in ("matmul", "conv") and t.stack == stack)
+    return sum(2 * t.elements for t in own if t.part not in ("vision", "audio", "projector"))
+
+
+@pytest.mark.parametrize(("config", "length"), READERS, ids=lambda value: str(value)[:30])
+def test_what_a_tower_saw_is_projected_once_and_read_by_every_token(config: dict[str, Any], length: int | None) -> None:
+    ledger, tokens = build_ledger(config), 48
+    source = tokens if length is None else length
+    flops = sum_flops(ledger, [tokens])
+    own = sum(s.flops_per_pos * s.repeats for s in ledger.states if s.kind == "full" and s.stack == "decoder")
+    cross = sum(s.flops_per_pos * s.repeats for s in ledger.states if s.kind == "cross")
+    assert own > 0
+    assert cross > 0
+    text, projected = weigh(ledger, "decoder"), weigh(ledger, "cross")
+    assert projected > 0
+    pairs = tokens * (tokens + 1) // 2
+    assert flops.prefill_at["48"] == tokens * (text + source * cross) + source * projected + pairs * own
+    assert flops.decode_at["48"] == text + tokens * own + source * cross
+    assert flops.forward_per_token == text + projected
+
+
+@pytest.mark.parametrize(("model_type", "source"), [("t5", 48), ("bart", 48), ("whisper", 1500)])
+def test_an_encoder_reads_the_source_in_prefill_and_the_decoder_one_token_after(model_type: str, source: int) -> None:
+    ledger = build_ledger({"model_type": model_type})
+    flops = sum_flops(ledger, [48])
+    heard = [s for s in ledger.states if s.stack == "encoder"]
+    once = sum(s.flops_per_token * s.repeats for s in heard)
+    pairs = sum(s.flops_per_pos * s.repeats for s in heard)
+    read, projected = weigh(ledger, "encoder"), weigh(ledger, "cross")
+    assert flops.prefill_at["48"] == source * (read + projected + once) + source**2 * pairs
+    own, cross = (
+        sum(s.decode_flops_per_pos * s.repeats for s in ledger.states if s.kind == kind and s.stack == "decoder")
+        for kind in ("full", "cross")
+    )
+    assert flops.decode_at["48"] == weigh(ledger, "decoder") + 48 * own + source * cross
+
+
+def test_distances_are_projected_once_however_long_the_text() -> None:
+    ledger = build_ledger({"model_type": "deberta-v2", "relative_attention": True, "pos_att_type": ["c2p", "p2c"]})
+    one = weigh(ledger, "once")
+    assert one == 24 * 2 * 2 * 512 * 2 * 1536**2  # layers, projections, distances ahead and back
+    flops = sum_flops(ledger, [1, 2])
+    first, second = flops.prefill_at.values()
+    attention = sum(s.flops_per_pos * s.repeats for s in ledger.states)
+    assert second - first == first - one + 2 * attention
+
+
+def test_global_tokens_pass_through_the_encoder_once_with_a_source() -> None:
+    few, none = (
+        sum_flops(build_ledger({"model_type": "pegasus_x", "num_global_tokens": count}), [4096]) for count in (33, 32)
+    )
+    assert few.forward_per_token == none.forward_per_token
+    encoder = 16 * 2 * (4 * 1024**2 + 2 * 1024 * 4096)
+    assert few.prefill_at["4096"] - none.prefill_at["4096"] == encoder + 16 * 4 * 1024 * 4096 * 2
