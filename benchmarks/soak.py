@@ -152,7 +152,7 @@ def kill_one(hub: HubServer, database: Path, seconds: float, outcome: Outcome) -
         killed = True
     outcome.runs += 1
     note_fetched_twice(hub, mark, committed, outcome)
-    if database.exists():
+    if database.exists() and read_rows(database, "SELECT 1 FROM sqlite_master LIMIT 1"):
         found = check_database(str(database))
         outcome.faults_of_checks += [f"{each.check}: {each.detail}" for each in found if not each.ok]
     return killed
