@@ -209,6 +209,15 @@ def test_a_model_without_numbers_gives_its_reason(tmp_path: Path) -> None:
     assert "'nobody-knows' is not known" in result.err
 
 
+def test_a_cache_that_is_not_laid_out_is_said(run: Run) -> None:
+    found = run("fit", "deepseek-ai/DeepSeek-V4-Flash", "--gpu", "MI355X", "--tp", "4")
+    assert found.code == 0
+    assert "reserved" not in found.out
+    assert "what engines reserve is not given" in found.err
+    document = json.loads(run("fit", "deepseek-ai/DeepSeek-V4-Flash", "--gpu", "MI355X", "--tp", "4", "--json").out)
+    assert document["reserved_bytes"] is document["stages"][0]["reserved_bytes"] is None
+
+
 def test_reverse_lists_what_fits_the_largest_first(run: Run) -> None:
     found = run("fit", "--reverse", "--gpu", "RTX 4090", "--context", "32k", "--limit", "5")
     assert found.code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.metrics.configs import DEEPSEEK_V3, GPT2, GPT_OSS_120B, LLAMA_8B, LLAMA_70B, MIXTRAL, QWEN3_235B, quantized
-from zoo.devices import GIB
+from zoo.devices import GIB, find_device
 from zoo.errors import UsageError
 from zoo.metrics.analysis import Analysis, analyze
+from zoo.metrics.fit import fit_device
 from zoo.metrics.memory import Plan, describe_split, make_plan
 from zoo.metrics.split import Split
 
@@ -133,8 +135,30 @@ def test_fewer_kv_heads_than_devices_are_repeated() -> None:
     wide = plan(LLAMA_8B, 16)
     assert wide.hold_sequence(1000).cache == 1000 * 131_072 // 8
     assert describe_split(wide)[-1] == "8 KV heads for 16 devices: each device keeps one, copies of the same"
-    assert any("do not divide by 3" in note for note in describe_split(plan(LLAMA_8B, 3)))
+    assert any("(32 of queries, 8 of keys) do not divide by 3" in note for note in describe_split(plan(LLAMA_8B, 3)))
     assert describe_split(plan(LLAMA_8B)) == []
+
+
+def test_kv_heads_that_are_dealt_out_unevenly_are_said() -> None:
+    ten = LLAMA_8B | {"num_attention_heads": 40, "num_key_value_heads": 10, "head_dim": 128, "hidden_size": 5120}
+    assert plan(ten, 8).hold_sequence(100).cache * 5 == plan(ten).hold_sequence(100).cache  # two of ten on the fullest
+    assert any("(40 of queries, 10 of keys) do not divide by 8" in note for note in describe_split(plan(ten, 8)))
+    assert not any("do not divide" in note for note in describe_split(plan(ten, 5)))
+
+
+def test_several_caches_of_a_layer_hold_but_are_not_laid_out() -> None:
+    known = analyze(LLAMA_8B)
+    assert known.ledger is not None
+    (state,) = known.ledger.states
+    beside = state._replace(kind="sliding", window=128, per_token=64)
+    several = make_plan(replace(known, ledger=replace(known.ledger, states=(state, beside))))
+    assert not several.laid_out
+    assert several.hold_sequence(1000).cache == 1000 * 131_072 + 128 * 32 * 64 * 2
+    with pytest.raises(UsageError, match="is not worked out"):
+        several.need(1000, 1, reserved=True)
+    fit = fit_device(several, find_device("H200"), 1000, 1)
+    assert fit.reserved_bytes is fit.fits_reserved is fit.longest_context_reserved_tokens is None
+    assert fit.reserved == {}
 
 
 def test_a_latent_cache_is_whole_on_each_device() -> None:

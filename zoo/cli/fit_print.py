@@ -83,9 +83,9 @@ def list_other(fit: Fit, analysis: Analysis) -> tuple[str, ...]:
 def describe_fit(fit: Fit, analysis: Analysis) -> list[tuple[str, str]]:
     """The figures of one device as lines."""
     each = " on each" if fit.gpus > 1 else ""
-    short = fit.needed_reserved_bytes - fit.usable_bytes
     verdict = "yes" if fit.fits else "no"
-    if fit.fits and not fit.fits_reserved:
+    if fit.fits and fit.needed_reserved_bytes is not None and not fit.fits_reserved:
+        short = fit.needed_reserved_bytes - fit.usable_bytes
         verdict += f", but not as an engine reserves it: {format_bytes(short)} missing"
     rows = [
         ("Device", f"{name_devices(fit)}, {format_bytes(fit.memory_bytes)}{each}"),
@@ -104,7 +104,10 @@ def describe_fit(fit: Fit, analysis: Analysis) -> list[tuple[str, str]]:
         ("  reserved", f"{describe_limit(fit.most_sequences_reserved)} of {fit.context_tokens:,} tokens"),
         *describe_speed(fit),
     ]
-    return [row for row in rows if row[0] != "State" or fit.state_bytes]
+    left_out = {"State"} if not fit.state_bytes else set()
+    if fit.reserved_bytes is None:
+        left_out |= {"Reserved", "  reserved"}
+    return [row for row in rows if row[0] not in left_out]
 
 
 def describe_speed(fit: Fit) -> list[tuple[str, str]]:
@@ -124,7 +127,7 @@ def describe_speed(fit: Fit) -> list[tuple[str, str]]:
 
 
 def describe_blocks(reserved: Mapping[str, Any]) -> str:
-    return f", in blocks of {reserved['block_tokens']:,} tokens" if reserved["block_tokens"] else ""
+    return f", in blocks of {reserved['block_tokens']:,} tokens" if reserved.get("block_tokens") else ""
 
 
 def describe_line(steady: Mapping[str, Any]) -> str:
@@ -167,10 +170,15 @@ def list_notes(analysis: Analysis, plan: Plan) -> list[str]:
     """What must be known to read the figures."""
     from zoo.metrics.memory import describe_split
 
+    own = (
+        []
+        if plan.laid_out
+        else ["what engines reserve is not given: how they lay out several caches of a layer varies"]
+    )
     exact = [] if plan.format.exact else [f"{plan.format.name} is sized by an average rate, not matrix by matrix"]
     mtp = plan.params.mtp
     extra = [f"next-token-prediction layers ({mtp:,} parameters) are not loaded"] if mtp else []
-    return [*describe_convention(analysis, plan), *describe_split(plan), *exact, *extra, *analysis.warnings]
+    return [*describe_convention(analysis, plan), *describe_split(plan), *own, *exact, *extra, *analysis.warnings]
 
 
 def describe_convention(analysis: Analysis, plan: Plan) -> list[str]:
@@ -209,7 +217,7 @@ def list_stages(plan: Plan, fit: Fit) -> list[dict[str, object]]:
             "weights_bytes": stage.weights,
             "cache_bytes": own * stage.hold(fit.context_tokens).cache,
             "state_bytes": own * stage.fixed,
-            "reserved_bytes": own * stage.reserve(fit.context_tokens).total,
+            "reserved_bytes": own * stage.reserve(fit.context_tokens).total if plan.laid_out else None,
         }
         for stage in plan.stages
     ]

@@ -34,9 +34,10 @@ class Fit:
     """How ``batch`` sequences of ``context`` tokens do on ``gpus`` devices; bytes are those of the fullest device.
 
     ``longest_context_tokens`` is what memory allows, which may be more than the model was made for; None where it has
-    no end. The figures with ``reserved`` are what an engine sets aside in blocks for the same sequences; the others
-    are the steady state. The speeds are bounds, but ``decode_tokens_per_second_even_experts``, an expectation.
-    ``steady`` and ``reserved`` are memory against context: intercept, slopes, and the steps of blocks.
+    no end. The figures with ``reserved`` are what an engine sets aside in blocks for the same sequences, None where
+    that is not worked out; the others are the steady state. The speeds are bounds, but
+    ``decode_tokens_per_second_even_experts``, an expectation. ``steady`` and ``reserved`` are memory against context:
+    intercept, slopes, and the steps of blocks.
     """
 
     device: str
@@ -54,12 +55,12 @@ class Fit:
     weights_bytes: int
     cache_bytes: int
     state_bytes: int
-    reserved_bytes: int
+    reserved_bytes: int | None
     needed_bytes: int
-    needed_reserved_bytes: int
+    needed_reserved_bytes: int | None
     free_bytes: int
     fits: bool
-    fits_reserved: bool
+    fits_reserved: bool | None
     longest_context_tokens: int | None
     longest_context_reserved_tokens: int | None
     most_sequences: int | None
@@ -81,9 +82,9 @@ class Fit:
 def fit_device(plan: Plan, device: Device, context: int, batch: int) -> Fit:
     """The figures of ``plan`` on devices like ``device``."""
     stage, own = plan.find_fullest(context, batch), plan.count_own(batch)
-    held, kept = stage.hold(context), stage.reserve(context)
-    needed, needed_reserved = plan.need(context, batch), plan.need(context, batch, reserved=True)
-    budget, split = device.usable_bytes, plan.split
+    held, needed, budget, split = stage.hold(context), plan.need(context, batch), device.usable_bytes, plan.split
+    laid_out = plan.laid_out
+    needed_reserved = plan.need(context, batch, reserved=True) if laid_out else None
     decode, peak = bound_decode(plan, device, context, batch), find_peak(plan, device)
     return Fit(
         device=device.name,
@@ -101,16 +102,16 @@ def fit_device(plan: Plan, device: Device, context: int, batch: int) -> Fit:
         weights_bytes=stage.weights,
         cache_bytes=own * held.cache,
         state_bytes=own * held.state,
-        reserved_bytes=own * kept.total,
+        reserved_bytes=own * stage.reserve(context).total if laid_out else None,
         needed_bytes=needed,
         needed_reserved_bytes=needed_reserved,
         free_bytes=budget - needed,
         fits=needed <= budget,
-        fits_reserved=needed_reserved <= budget,
+        fits_reserved=None if needed_reserved is None else needed_reserved <= budget,
         longest_context_tokens=plan.find_longest(budget, batch),
-        longest_context_reserved_tokens=plan.find_longest(budget, batch, reserved=True),
+        longest_context_reserved_tokens=plan.find_longest(budget, batch, reserved=True) if laid_out else None,
         most_sequences=plan.find_most(budget, context),
-        most_sequences_reserved=plan.find_most(budget, context, reserved=True),
+        most_sequences_reserved=plan.find_most(budget, context, reserved=True) if laid_out else None,
         decode_tokens_per_second_at_most=decode.together if decode else None,
         decode_tokens_per_second_each_at_most=decode.each if decode else None,
         decode_tokens_per_second_even_experts=decode.spread if decode else None,
@@ -118,7 +119,7 @@ def fit_device(plan: Plan, device: Device, context: int, batch: int) -> Fit:
         prefill_seconds_at_least=bound_prefill(plan, device, context),
         computed_in=peak[0] if peak else None,
         steady=describe_steady(plan, context, batch),
-        reserved=describe_reserved(plan, context, batch),
+        reserved=describe_reserved(plan, context, batch) if laid_out else {},
     )
 
 
@@ -205,8 +206,8 @@ class Planner:
 
         Degrees that attention heads do not divide by are left out, for engines refuse them.
         """
-        heads = read_heads(self.plan(Split()).ledger).queries
-        degrees = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= device.node and not (heads or 0) % n]
+        heads = read_heads(self.plan(Split()).ledger)
+        degrees = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= device.node and heads.divide_by(n)]
         for degree in degrees:
             yield Split(degree)
         if device.node == 1:

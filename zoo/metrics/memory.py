@@ -8,7 +8,7 @@ device; where stages of a pipeline differ, of the one that needs most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -60,7 +60,10 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """The fullest device of one pipeline stage; ``fixed`` is constant state, and cross-attention of fixed length."""
+    """The fullest device of one pipeline stage; ``fixed`` is constant state, and cross-attention of fixed length.
+
+    ``mixed``: layers keep several caches of different spans each, which engines lay out in ways of their own.
+    """
 
     layers: range
     weights: int
@@ -68,6 +71,7 @@ class Stage:
     constants: tuple[Constant, ...]
     cross: Fraction
     reading: Reading
+    mixed: bool = False
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -84,7 +88,9 @@ class Stage:
         return Sequence(ceil(sum(piece.hold(tokens) for piece in self.pieces)), self.fixed)
 
     def reserve(self, tokens: int) -> Sequence:
-        """What an engine sets aside for one sequence."""
+        """What an engine sets aside for one sequence. Raises UsageError where that is not worked out (``mixed``)."""
+        if self.mixed:
+            raise UsageError("how engines lay out the several caches of a layer of this model is not worked out")
         states = sum(group.reserve(tokens) for group in self.groups if group.kind == "state")
         grown = sum(group.reserve(tokens) for group in self.groups if group.kind != "state")
         return Sequence(ceil(grown), ceil(states + self.cross))
@@ -129,6 +135,11 @@ class Plan:
     def weights(self) -> int:
         """Bytes of weights on the device that has most of them."""
         return max(stage.weights for stage in self.stages)
+
+    @property
+    def laid_out(self) -> bool:
+        """Whether it is known what engines reserve for its cache."""
+        return not any(stage.mixed for stage in self.stages)
 
     @property
     def weights_all(self) -> int:
@@ -259,7 +270,7 @@ def choose_cache_dtype(wanted: str | None, own: str | None) -> str:
 def build_stage(
     layers: range,
     rows: Iterable[Tensor],
-    states: Iterable[State],
+    states: list[State],
     heads: Heads,
     split: Split,
     weights: Weights,
@@ -280,7 +291,18 @@ def build_stage(
         else:
             common += passed
     pieces, constants, cross = collect_states(states, heads, split, kv_dtype, state_dtype)
-    return Stage(layers, ceil(held), pieces, constants, cross, Reading(common, experts))
+    return Stage(layers, ceil(held), pieces, constants, cross, Reading(common, experts), has_several_spans(states))
+
+
+def has_several_spans(states: Iterable[State]) -> bool:
+    """Whether a layer keeps caches of different spans: a window beside compressed tokens, say."""
+    spans: dict[int, tuple[str, int | None]] = {}
+    for state in states:
+        if state.per_token and state.kind != "cross":
+            for layer in state.layers or ():
+                if spans.setdefault(layer, (state.kind, state.window)) != (state.kind, state.window):
+                    return True
+    return False
 
 
 def is_read(row: Tensor) -> bool:
@@ -355,11 +377,11 @@ def describe_split(plan: Plan) -> list[str]:
 def describe_heads(plan: Plan, heads: Heads) -> list[str]:
     """What tensor parallelism does to heads and latents."""
     degree, said = plan.split.tensor, []
-    kv_heads: Mapping[int, int] | set[int] = {*heads.by_layer.values()} or ({heads.usual} if heads.usual else set())
+    kv_heads = heads.keys
     if any(state.latent for state in plan.ledger.states):
         said.append("the latent cache is whole on each device")
     elif kv_heads and min(kv_heads) < degree:
         said.append(f"{min(kv_heads)} KV heads for {degree} devices: each device keeps one, copies of the same")
-    if heads.queries and heads.queries % degree:
-        said.append(f"{heads.queries} attention heads do not divide by {degree}: most engines refuse that")
+    if not heads.divide_by(degree):
+        said.append(f"attention heads ({heads}) do not divide by {degree}: most engines refuse that")
     return said

@@ -108,6 +108,20 @@ class Heads:
         """KV heads of the first of ``layers``: rows of one shape have as many."""
         return self.by_layer.get(layers[0], self.usual) if layers else self.usual
 
+    @property
+    def keys(self) -> set[int]:
+        """All numbers of KV heads that there are."""
+        return {*self.by_layer.values()} or ({self.usual} if self.usual else set())
+
+    def divide_by(self, degree: int) -> bool:
+        """Whether engines deal them out over ``degree`` devices: evenly, or each KV head to as many devices."""
+        alone = all(count % degree == 0 or degree % count == 0 for count in self.keys)
+        return alone and not (self.queries or 0) % degree
+
+    def __str__(self) -> str:
+        kept = " or ".join(map(str, sorted(self.keys)))
+        return f"{self.queries} of queries, {kept} of keys" if kept else f"{self.queries}"
+
 
 def read_heads(ledger: Ledger) -> Heads:
     """The heads of ``ledger``."""
