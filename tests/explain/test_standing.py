@@ -145,7 +145,7 @@ def test_standings_have_words(standing: Standing, text: str) -> None:
 def test_family_and_zoo_are_told_in_one_line() -> None:
     both = Standings(Standing(2, 2), Standing(4, 1))
     assert describe_standings(both, "Ll\x1bama") == (
-        "family Ll\ufffdama: the same in all 2 models; zoo: no other of 4 models says the same"
+        "family Ll\ufffdama: the same in both models; zoo: no other of 4 models says the same"
     )
     assert describe_standings(Standings(None, Standing(4, 1)), None) == "zoo: no other of 4 models says the same"
     assert describe_standings(None, "x") == ""

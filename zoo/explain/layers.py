@@ -17,12 +17,15 @@ from zoo.metrics.document import name_layers
 
 #: The usual modules of a layer in the order in which a token meets them. A layer that has another is left as declared.
 FLOW = {
-    "input_layernorm": 0, "ln_1": 0, "operator_norm": 0, "pre_attention_layernorm": 0,
+    "input_layernorm": 0, "ln_1": 0, "operator_norm": 0, "pre_attention_layernorm": 0, "layer_norm1": 0, "attn_norm": 0,
+    "attention_norm": 0, "temporal_pre_norm": 0, "pre_attn_norm": 0,
+    "temporal_block": 1,
     "self_attn": 1, "attn": 1, "linear_attn": 1, "attention": 1, "mamba": 1, "conv": 1, "short_conv": 1,
-    "post_attention_layernorm": 2, "ln_2": 2, "ffn_norm": 2,
-    "pre_feedforward_layernorm": 3, "pre_mlp_layernorm": 3,
-    "mlp": 4, "block_sparse_moe": 4, "feed_forward": 4,
-    "post_feedforward_layernorm": 5, "post_mlp_layernorm": 5,
+    "post_attention_layernorm": 2, "ln_2": 2, "ffn_norm": 2, "layer_norm2": 2, "post_attn_norm": 2,
+    "pre_feedforward_layernorm": 3, "pre_mlp_layernorm": 3, "pre_ff_layernorm": 3, "mlp_norm": 3, "channel_pre_norm": 3,
+    "pre_moe_norm": 3,
+    "mlp": 4, "block_sparse_moe": 4, "feed_forward": 4, "mlp_block": 4, "moe_block": 4,
+    "post_feedforward_layernorm": 5, "post_mlp_layernorm": 5, "post_moe_norm": 5,
 }  # fmt: skip
 WIDTH = 112
 #: What each kind of state stands for.

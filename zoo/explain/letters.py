@@ -151,7 +151,7 @@ NAMED: tuple[tuple[str, Sides], ...] = (
     (r"k(_proj|_lin)?|key|wk|to_k", (("n_kv*d",), ("H",))),
     (r"v(_proj|_lin)?|value|wv|to_v", (("n_kv*d_v", "n_kv*d"), ("H",))),
     (r"o(_proj)?|out_proj|out_lin|dense|c_proj|wo|to_out", (("H",), ("n_q*d_v", "n_q*d"))),
-    (r"qkv(_proj)?|c_attn|query_key_value|Wqkv|in_proj", (("(n_q+2*n_kv)*d", "3*H"), ("H",))),
+    (r"w?qkv(_proj)?|c_attn|query_key_value|Wqkv|W_pack|in_proj", (("(n_q+2*n_kv)*d", "3*H"), ("H",))),
     (r"q_a_proj", (("r_q",), ("H",))),
     (r"q_b_proj", (("n_q*d",), ("r_q",))),
     (r"kv_a_proj_with_mqa", (("r_kv+d_rope",), ("H",))),

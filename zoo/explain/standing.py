@@ -162,7 +162,7 @@ def describe_standing(standing: Standing) -> str:
     """ "62nd percentile of 336 models (median 4,096)", "30 of 334 models say the same (9%)", …"""
     models = f"{standing.models:,} models"
     if standing.same == standing.models:
-        return f"the same in all {models}"
+        return "the same in both models" if standing.models == 2 else f"the same in all {models}"
     if standing.percentile is None or standing.median is None:
         if standing.same == 1:
             return f"no other of {models} says the same"
