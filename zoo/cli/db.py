@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from zoo.cli.context import Context
 from zoo.cli.output import format_cell
 from zoo.errors import CheckFailed, DatabaseProblem
+
+if TYPE_CHECKING:
+    from zoo.db.check import Watch
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +61,8 @@ def check(ctx: typer.Context) -> None:
     from zoo.db.check import check_database
 
     context: Context = ctx.obj
-    findings = check_database(context.db_url)
+    with show_progress(context) as watch:
+        findings = check_database(context.db_url, watch)
     if context.json:
         context.print_json([finding._asdict() for finding in findings])
     else:
@@ -65,6 +71,24 @@ def check(ctx: typer.Context) -> None:
     failed = [finding.check for finding in findings if not finding.ok]
     if failed:
         raise CheckFailed(f"the database is not as it should be: {', '.join(failed)}")
+
+
+@contextmanager
+def show_progress(context: Context) -> Iterator[Watch]:
+    """A line on stderr that tells what is looked at; nothing where stderr is no terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    console = context.err
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("schema", total=None)
+
+        def watch(check: str, rows: int) -> None:
+            if progress.tasks[task].description != check:
+                progress.reset(task, description=check)
+            progress.advance(task, rows)
+
+        yield watch
 
 
 def show(context: Context, status: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ def check_models(url: str | None = None) -> None:
         engine = make_engine(resolve_url(url or str(Path(folder) / "check.sqlite")), write=True)
         upgrade_schema(engine)
         with engine.connect() as connection:
-            differences = _compare_schema(connection)
+            differences = compare_schema(connection)
         engine.dispose()
     if differences:
         raise CheckFailed(
@@ -135,7 +135,8 @@ def check_models(url: str | None = None) -> None:
         )
 
 
-def _compare_schema(connection: Connection) -> list[str]:
+def compare_schema(connection: Connection) -> list[str]:
+    """In what the tables and views of the database differ from those of the code."""
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
