@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tests.cli.calling import Call, call, save, write
 from tests.explain.configs import LLAMA_8B
-from tests.records import make_config, make_record
+from tests.records import LLAMA_PARAMS, make_config, make_record
 from zoo.cli import families
 from zoo.sources.record import HubFacts
 
@@ -41,10 +41,14 @@ def test_designs_are_listed_the_largest_first(call: Call) -> None:
     found = call("families")
     assert found.code == 0
     lines = lines_of(found.out)
-    assert lines[0] == "models sizes design attention head types such as"
-    assert lines[2].startswith("3 2 Llama decoder")
-    assert "llama acme/tiny" in lines[2]
-    assert any("Llama decoder + QK-norm" in line and "acme/normed" in line for line in lines)
+    assert lines[:3] == [
+        "Llama decoder (3 models, 2 sizes)",
+        "multi-head (MHA); an untied head; types: llama",
+        "such as acme/tiny, acme/deep",
+    ]
+    assert "Llama decoder + QK-norm (1 model, 1 size)" in lines
+    assert any(line.startswith("from acme/") and line.endswith(": adds QK-norm") for line in lines)
+    assert lines[-1] == f"2 {LLAMA_PARAMS:,} acme/tiny acme/tune"
     assert "4 models of 3 fingerprints in 2 designs" in found.err
     document = call("families", "--json").document
     assert [group["models"] for group in document] == [3, 1]
@@ -126,6 +130,18 @@ def test_the_tree_is_as_wide_as_the_terminal(
     plain = [Text.from_ansi(line).plain for line in call("families", "--tree").out.splitlines()]
     assert max(map(len, plain)) <= 60
     assert any("acme/normed" in line for line in plain)
+
+
+def test_only_so_many_fingerprints_are_listed(
+    call: Call, save: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(families, "_FINGERPRINTS", 1)
+    deep = make_config(num_hidden_layers=3)
+    save([make_record(f"acme/m{n}", config=deep if n % 2 else TINY) for n in range(5)])
+    found = call("families")
+    assert "acme/m0, " not in lines_of(found.out)[-1]
+    assert lines_of(found.out)[-1].startswith(f"3 {LLAMA_PARAMS:,} acme/m")
+    assert "1 more fingerprints are of several models" in found.err
 
 
 def test_long_lists_are_cut_and_counted() -> None:

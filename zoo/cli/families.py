@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Names of a list that are spelled out.
 _SHOWN = 8
+#: Fingerprints that are listed.
+_FINGERPRINTS = 40
 #: Fewer models than this take less than a second.
 _QUICK = 1000
 _HELP = "A repo id, a piece of a name, or a config file; with none, all designs of the database."
@@ -48,6 +50,7 @@ def families_command(
     A fingerprint is every tensor with its size: models that share it differ in their weights alone. A design is how a
     model is built, read off its tensors and states: attention and KV heads, norms and where they stand, QK-norm,
     positions, the feed-forward block, experts, windows and recurrent layers, biases, ties, towers; sizes do not count.
+    Older is what was on the Hub earlier, as far as the database knows.
     """
     from zoo.cli.resolve import resolve_model
     from zoo.db.population import load_population
@@ -102,28 +105,53 @@ def describe_population(population: Population, groups: Sequence[Group]) -> str:
 
 
 def print_groups(out: Context, groups: Sequence[Group]) -> None:
-    """One row for each design, the largest first."""
-    from zoo.cli.tables import print_table
+    """Every design, the largest first, and the fingerprints that most models share."""
+    from rich.padding import Padding
+    from rich.text import Text
+
     from zoo.explain.families import write_group
     from zoo.explain.lineage import find_lineage
-    from zoo.explain.sheet import DASH, text_of
+    from zoo.explain.sheet import text_of
 
     if out.json:
         out.print_json([write_group(group) for group in groups])
         return
-    rows = [
-        (
-            f"{group.models:,}",
-            f"{len(group.members):,}",
-            text_of(find_lineage(group.design).text),
-            group.design["heads"].upper() or DASH,
-            group.design["tie"] or DASH,
-            text_of(list_names(group.types, 4)),
-            text_of(group.members[0].repo_id),
-        )
-        for group in groups
+    for group in groups:
+        sizes = "1 size" if len(group.members) == 1 else f"{len(group.members):,} sizes"
+        line = Text.assemble((text_of(find_lineage(group.design).text), "bold"), f" ({count_models(group)}, {sizes})")
+        out.out.print(line, soft_wrap=False)
+        for said in describe_group(group):
+            out.out.print(Padding(Text(text_of(said)), (0, 0, 0, 4)), soft_wrap=False)
+    print_shared(out, groups)
+
+
+def describe_group(group: Group) -> list[str]:
+    """What sets the design apart from others of its lineage, who has it, and what it was told from."""
+    from zoo.explain.features import BY_KEY
+
+    apart = [words for key in ("heads", "tie") if (words := BY_KEY[key].say(group.design[key]))]
+    said = [
+        "; ".join((*apart, f"types: {list_names(group.types)}")),
+        f"such as {list_names((member.repo_id for member in group.members), 3)}",
     ]
-    print_table(out.out, ("models", "sizes", "design", "attention", "head", "types", "such as"), rows)
+    return [*said, f"from {group.parent.name}: {group.words}"] if group.parent else said
+
+
+def print_shared(out: Context, groups: Sequence[Group]) -> None:
+    """The fingerprints of several models, the most shared first."""
+    from zoo.cli.tables import print_sections
+    from zoo.explain.sheet import Section, number, text_of
+
+    shared = sorted((m for g in groups for m in g.members if m.twin_ids), key=lambda m: (-m.count, m.repo_id))
+    rows = [
+        (f"{m.count:,}", number(m.params_total), text_of(m.repo_id), text_of(list_names(m.twin_ids, 4)))
+        for m in shared[:_FINGERPRINTS]
+    ]
+    if rows:
+        columns = ("models", "parameters", "most downloaded", "of the same fingerprint")
+        print_sections(out.out, [Section("Models that differ in their weights alone", rows, columns)])
+    if len(shared) > _FINGERPRINTS:
+        out.note(f"{len(shared) - _FINGERPRINTS:,} more fingerprints are of several models: --json has them")
 
 
 def print_relatives(out: Context, chosen: Sequence[Subject], groups: Sequence[Group]) -> None:
@@ -150,9 +178,9 @@ def print_relatives(out: Context, chosen: Sequence[Subject], groups: Sequence[Gr
 def list_relatives(found: Relatives) -> list[tuple[str, ...]]:
     """Who is near, as rows of how and who."""
     from zoo.explain.families import UNSAID
-    from zoo.explain.sheet import DASH, text_of
+    from zoo.explain.sheet import DASH, number, text_of
 
-    siblings = (f"{m.repo_id} ({m.params_total:,})" for m in found.siblings)
+    siblings = (f"{m.repo_id} ({number(m.params_total)})" for m in found.siblings)
     rows: list[tuple[str, ...]] = [
         ("Same fingerprint: other weights", text_of(list_names(found.twins)) or DASH),
         ("Same design: other sizes (parameters)", text_of(list_names(siblings)) or DASH),
