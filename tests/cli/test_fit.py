@@ -209,6 +209,13 @@ def test_a_model_without_numbers_gives_its_reason(tmp_path: Path) -> None:
     assert "'nobody-knows' is not known" in result.err
 
 
+def test_gemma_4_at_the_rate_of_all_its_layers_as_vllm_metal_logged_it(run: Run) -> None:
+    # vllm-metal issue 505: with all 60 layers charged in full, 262,144 tokens of gemma-4-31B-it take 220.0 GiB.
+    document = json.loads(run("fit", "google/gemma-4-31B-it", "--gpu", "M3 Ultra", "--json").out)
+    assert document["steady"]["slope_bytes_per_token"] * 262_144 == 220 << 30
+    assert document["steady"]["windows_full_at_tokens"] == 1024
+
+
 def test_a_cache_that_is_not_laid_out_is_said(run: Run) -> None:
     found = run("fit", "deepseek-ai/DeepSeek-V4-Flash", "--gpu", "MI355X", "--tp", "4")
     assert found.code == 0

@@ -9,6 +9,7 @@ import pytest
 
 from tests.metrics.configs import GPT_OSS_120B, LLAMA_8B
 from tests.metrics.test_memory import QWEN36_27B, plan
+from zoo.devices import GIB
 from zoo.metrics.pages import Constant, Group, Piece, choose_group, fill_up, lay_pages
 from zoo.metrics.split import Split
 
@@ -19,6 +20,15 @@ QWEN35_9B = QWEN36_27B | {
     "num_attention_heads": 16,
     "linear_num_value_heads": 32,
     "layer_types": QWEN36_27B["layer_types"][:32],
+}
+QWEN36_35B = QWEN36_27B | {
+    "hidden_size": 2048,
+    "intermediate_size": 6144,
+    "num_hidden_layers": 40,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 2,
+    "linear_num_value_heads": 32,
+    "layer_types": QWEN36_27B["layer_types"][:40],
 }
 QWEN35_08B = QWEN36_27B | {
     "hidden_size": 1024,
@@ -41,6 +51,10 @@ QWEN35_08B = QWEN36_27B | {
         (QWEN35_9B, "fp8", 1056, "0.76%"),
         # 544 tokens (LMCache's recipe for Qwen3.5-0.8B)
         (QWEN35_08B, "bf16", 544, "2.64%"),
+        # 1,568 tokens with a cache in fp8 (talos-argocd-proxmox issue 1995, on the successor of the same sizes)
+        (QWEN36_27B, "fp8", 1568, "0.13%"),
+        # 2,096 tokens and no padding with a cache in fp8 (vLLM on Qwen3.6-35B-A3B)
+        (QWEN36_35B, "fp8", 2096, "0.00%"),
     ],
 )
 def test_hybrid_pages_as_vllm_logged_them(config: dict[str, Any], kv_dtype: str, block: int, padding: str) -> None:
@@ -65,6 +79,26 @@ def test_a_hybrid_reserves_a_page_for_the_state_of_each_layer() -> None:
     page = 784 * 4096
     assert reserved.state == 48 * page
     assert reserved.cache == 16 * 2 * page  # two blocks of 784 tokens
+
+
+def test_a_hybrid_s_concurrency_as_vllm_logged_it() -> None:
+    # vLLM 0.19 on Qwen3.5-27B, which has the sizes of 3.6 (vllm issue 40691), 32,768 tokens a request: "GPU KV cache
+    # size: 290,864 tokens" is blocks of 784 tokens for one of four groups, so 1,484 to 1,487 blocks in all;
+    # "Maximum concurrency ... 33.04x" is those by the 45 that a request takes: 42 of tokens, 3 of states.
+    reserved = plan(QWEN36_27B).reserve_sequence(32_768).total
+    blocks = reserved // (16 * 784 * 4096)
+    assert blocks == 45
+    assert "33.04" in {f"{count / blocks:.2f}" for count in range(290_864 // 784 * 4, 290_864 // 784 * 4 + 4)}
+
+
+def test_blocks_of_llama_8b_as_vllm_logged_them() -> None:
+    # vLLM on a RTX 3090 (vllm issue 10517): 3.81 GiB of cache are 1,952 blocks, 2.89 GiB are 1,478; a cache for
+    # 131,072 tokens takes 16.00 GiB (tpu-inference issue 223).
+    llama = plan(LLAMA_8B)
+    block = llama.reserve_sequence(1).cache
+    for said, blocks in (("3.81", 1952), ("2.89", 1478)):
+        assert f"{blocks * block / GIB:.2f}" == said
+    assert llama.reserve_sequence(131_072).cache == 16 * GIB
 
 
 def test_heads_on_several_devices_shrink_pages_alike() -> None:

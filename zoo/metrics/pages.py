@@ -5,7 +5,7 @@ page alignment). Blocks are of 16 tokens. Layers of one kind with one span simpl
 pages take the same bytes: with constant states the block of attention grows until its page holds the largest state,
 and states are padded to a page; a smaller token takes more tokens to a page. Kinds are dealt into groups of as many
 layers as the smallest kind has (the largest, where that is less than half as many again), filled up with layers that
-hold nothing.
+hold nothing. A sequence takes one page for each constant state; an engine that caches prefixes keeps more of them.
 """
 
 from __future__ import annotations
