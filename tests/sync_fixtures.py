@@ -30,15 +30,15 @@ __all__ = ["QUICKER", "Synced", "hub", "synced", "template"]
 #: Patience of a test: the same rules, sooner.
 QUICKER: dict[str, Any] = {
     "connect_timeout": 1.0,
-    "read_timeout": 0.4,
-    "request_timeout": 1.0,
+    "read_timeout": 0.8,
+    "request_timeout": 1.6,
     "attempts": 3,
     "page_attempts": 4,
     "backoff": 0.02,
     "max_backoff": 0.2,
     "refusal_pause": 0.01,
     "probe_timeout": 2.0,
-    "silence": 0.3,
+    "silence": 0.6,
     "outage": 1.5,
 }
 STATE = """
@@ -55,6 +55,7 @@ class Synced:
         self.hub, self.path = hub, path
         self.said: list[str] = []
         self.progress = CrawlProgress()
+        self.patience = dict(QUICKER)  #: fields of HubSettings
 
     def sync(self, *terms: str, **options: Any) -> Summary:
         """Sync in this process: everything, unless terms or a filter are given."""
@@ -89,7 +90,8 @@ class Synced:
 
     def check(self) -> None:
         """``zoo db check``: integrity, keys, hashes, derived rows."""
-        assert [finding for finding in check_database(str(self.path)) if not finding.ok] == []
+        wrong = [finding for finding in check_database(str(self.path)) if not finding.ok]
+        assert not wrong, wrong
 
     def environment(self, **more: str) -> dict[str, str]:
         """For a process that shall read :attr:`hub`."""
@@ -129,10 +131,12 @@ def synced(hub: HubServer, template: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
 
-    def hurry(**options: Any) -> HubSettings:
-        return replace(read_settings(**options), **QUICKER)
-
-    monkeypatch.setattr("zoo.sources.hub_settings.read_settings", hurry)
     path = tmp_path / "zoo.sqlite"
     shutil.copy(template, path)
-    return Synced(hub, path)
+    made = Synced(hub, path)
+
+    def hurry(**options: Any) -> HubSettings:
+        return replace(read_settings(**options), **made.patience)
+
+    monkeypatch.setattr("zoo.sources.hub_settings.read_settings", hurry)
+    return made

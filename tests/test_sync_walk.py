@@ -40,6 +40,12 @@ def list_fetched(hub: HubServer) -> list[str]:
     return [each[1] for each in found if each]
 
 
+@pytest.fixture(autouse=True)
+def _be_patient(synced: Synced) -> None:
+    """Requests are counted here: on a slow machine, none may be asked again for lack of patience."""
+    synced.patience = {"backoff": 0.02, "max_backoff": 0.2}
+
+
 class TestRequests:
     def test_a_walk_makes_one_request_a_page_and_one_a_changed_model(self, synced: Synced) -> None:
         fill(synced.hub, 2500)
@@ -156,18 +162,18 @@ class TestKills:
     def test_a_killed_sync_goes_on_and_fetches_nothing_twice(self, synced: Synced) -> None:
         fill(synced.hub, 3600, every=3)
         calm = read_calm(synced)
-        synced.hub.latency = 0.02
+        synced.hub.latency = 0.05
         committed: set[str] = set()
-        for goal in (60, 600):
+        for goal in (60, 500):
             synced.hub.requests.clear()
-            process = synced.start("--all", "--source", "hub", "--budget", "1")
+            process = synced.start("--all", "--source", "hub", "--jobs", "8")
             wait_for(partial(has_committed, synced, goal))
             process.send_signal(signal.SIGKILL)
             process.communicate()
             assert not committed & set(list_fetched(synced.hub))
             committed = set(list_committed(synced))
             synced.check()
-        assert 600 <= len(committed) < 1200
+        assert 500 <= len(committed) < 1200
         synced.hub.latency = 0.0
         synced.hub.requests.clear()
         code, out, _ = synced.run("--all", "--source", "hub", "--json")
