@@ -183,6 +183,25 @@ def test_what_cannot_be_asked_is_said_in_a_sentence(model: Path, words: list[str
     assert said in result.err
 
 
+def test_a_stretched_context_goes_beyond_what_is_declared(model: Path) -> None:
+    result = fit(model, "--gpu", "H200", "--context", "256k", "--stretched")
+    assert result.code == 0
+    assert "32.0 GiB (bfloat16), steady state" in result.out
+    assert "917,033 tokens" in result.out  # the longest context is no longer cut at what the model declares
+    assert "--stretched allows them" in fit(model, "--gpu", "H200", "--context", "256k").err
+
+
+def test_the_catalogue_is_listed_with_its_sources() -> None:
+    result = fit("--devices")
+    assert result.code == 0
+    for device in load_devices():
+        assert device.name in result.out
+        assert device.url in result.err
+    document = json.loads(fit("--devices", "--json").out)
+    assert len(document) == len(load_devices())
+    assert document[0]["flops"]["float16"] == 125e12
+
+
 def test_a_model_or_reverse_must_be_named() -> None:
     assert "name a MODEL" in fit().err
     assert "name it with --gpu" in fit("--reverse").err

@@ -67,6 +67,10 @@ Models = Annotated[str | None, typer.Option("--models", metavar="TERMS", help="W
 Sort = Annotated[
     str, typer.Option("--sort", metavar="KEY", help="With --reverse: params, active, downloads, context or needed.")
 ]
+Stretched = Annotated[
+    bool, typer.Option("--stretched", help="Allow a context beyond what the model declares, as YaRN stretches it.")
+]
+Catalogue = Annotated[bool, typer.Option("--devices", help="List the devices that zoo knows, and where from.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Rows at most; else 50 in a table, all in JSON.")]
 
 
@@ -76,6 +80,7 @@ class Asked(NamedTuple):
     analysis: Analysis
     split: Split | None
     length: int | None
+    stretched: bool
     batch: int
     weights_dtype: str | None
     kv_dtype: str | None
@@ -94,6 +99,7 @@ def fit_command(
     pipeline: Pipeline = None,
     expert: Expert = None,
     context: Length = None,
+    stretched: Stretched = False,
     batch: Batch = 1,
     weights_dtype: Weights = None,
     kv_dtype: Kept = None,
@@ -103,21 +109,24 @@ def fit_command(
     models: Models = None,
     sort: Sort = "params",
     limit: Limit = None,
+    devices: Catalogue = False,
 ) -> None:
     """Memory at a context and batch on a device: weights, cache and state; longest context, most sequences.
 
-    Without --gpu: how few of each device hold the model, the cheapest first (by number, then memory, or by --price).
-    With --gpu it ends with 1 when the model does not fit. Devices split the model by tensors unless stages or experts
-    are dealt out too; what is whole on each device (KV heads, latents, norms, routers) is counted. The steady state is
-    what sequences hold, reserved is what an engine's blocks set aside. Speeds are bounds. With --reverse: which models
-    of the database fit on --gpu, and in which quantisation.
+    Without --gpu: how few of each device hold the model, by number, then memory, or by --price. With --gpu it ends with
+    1 when the model does not fit. Tensors are split over --gpus unless stages or experts are dealt out too; what is
+    whole on each device is counted. Speeds are bounds. --reverse lists which models of the database fit on --gpu.
     """
+    from zoo.cli.fit_print import print_catalogue
     from zoo.cli.fit_reverse import list_fitting
     from zoo.devices import find_device, leave_overhead, read_prices
     from zoo.metrics.reverse import Wish
     from zoo.metrics.split import plan_split
     from zoo.units import parse_context
 
+    if devices:
+        print_catalogue(ctx.obj)
+        return
     check_options(model, gpu, price, reverse, models or (None if sort == "params" else sort))
     device = leave_overhead(find_device(gpu), overhead) if gpu else None
     length, split = parse_context(context) if context else None, plan_split(gpus, tensor, pipeline, expert)
@@ -126,7 +135,7 @@ def fit_command(
         list_fitting(ctx.obj, wish, models, sort, limit)
         return
     fixed = split if any((gpus, tensor, pipeline, expert)) else None
-    asked = Asked(read_model(ctx, str(model)), fixed, length, batch, weights_dtype, kv_dtype)
+    asked = Asked(read_model(ctx, str(model)), fixed, length, stretched, batch, weights_dtype, kv_dtype)
     if device is not None:
         fit_one(ctx.obj, asked, device)
     else:
@@ -167,7 +176,7 @@ def fit_one(out: Context, asked: Asked, device: Device) -> None:
     from zoo.metrics.memory import make_plan
     from zoo.metrics.split import Split
 
-    context, split = choose_context(asked.analysis, asked.length), asked.split or Split()
+    context, split = choose_context(asked.analysis, asked.length, stretched=asked.stretched), asked.split or Split()
     plan = make_plan(asked.analysis, split, weights_dtype=asked.weights_dtype, kv_dtype=asked.kv_dtype)
     fit = fit_device(plan, device, context, asked.batch)
     others = (
@@ -185,7 +194,7 @@ def fit_all(out: Context, asked: Asked, overhead: str | None, prices: Mapping[st
     from zoo.metrics.fit import Planner, choose_context, choose_devices, fit_devices
     from zoo.metrics.split import Split
 
-    context, batch = choose_context(asked.analysis, asked.length), asked.batch
+    context, batch = choose_context(asked.analysis, asked.length, stretched=asked.stretched), asked.batch
     devices = [leave_overhead(one, overhead) for one in load_devices() if not prices or one.name in prices]
     planner = Planner(asked.analysis, asked.weights_dtype, asked.kv_dtype)
     plan = planner.plan(asked.split or Split())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.context import Context
-from zoo.cli.tables import make_table
+from zoo.cli.tables import make_table, print_table
 from zoo.text import clean_text
 from zoo.units import format_bytes
 
@@ -47,7 +48,7 @@ def list_device(fit: Fit, analysis: Analysis, prices: Mapping[str, float]) -> tu
         name_devices(fit),
         format_bytes(fit.memory_bytes),
         "yes" if fit.fits else "no",
-        describe_context(fit.longest_context_tokens, analysis),
+        describe_context(fit.longest_context_tokens, analysis, fit.context_tokens),
         describe_limit(fit.most_sequences),
         "–" if speed is None or not fit.fits else f"{speed:,.0f}",
         *price,
@@ -98,8 +99,8 @@ def describe_fit(fit: Fit, analysis: Analysis) -> list[tuple[str, str]]:
         ("Fits", verdict),
         ("Reserved", f"{format_bytes(fit.reserved_bytes)}{each} for cache and state{describe_blocks(fit.reserved)}"),
         ("Memory", describe_line(fit.steady)),
-        ("Longest context", f"{describe_context(fit.longest_context_tokens, analysis)} tokens"),
-        ("  reserved", f"{describe_context(fit.longest_context_reserved_tokens, analysis)} tokens"),
+        ("Longest context", f"{describe_context(fit.longest_context_tokens, analysis, fit.context_tokens)} tokens"),
+        ("  reserved", f"{describe_context(fit.longest_context_reserved_tokens, analysis, fit.context_tokens)} tokens"),
         ("Most sequences", f"{describe_limit(fit.most_sequences)} of {fit.context_tokens:,} tokens"),
         ("  reserved", f"{describe_limit(fit.most_sequences_reserved)} of {fit.context_tokens:,} tokens"),
         *describe_speed(fit),
@@ -155,6 +156,30 @@ def print_title(out: Context, analysis: Analysis, fit: Fit) -> None:
     out.out.print(f"Weights {fit.weights_dtype}, cache {fit.kv_dtype}")
 
 
+def print_catalogue(out: Context) -> None:
+    """All devices: what is known of them, and how well."""
+    from zoo.devices import GIB, describe_source, load_devices
+
+    devices = load_devices()
+    if out.json:
+        out.print_json([{**asdict(device), "checked": dict(device.checked or {})} for device in devices])
+        return
+    columns = ("device", "memory", "GB/s", "TFLOP/s by data type", "checked")
+    rows = [
+        (
+            device.name,
+            f"{device.memory_bytes / GIB:g} GiB",
+            f"{device.bandwidth / 1e9:,.0f}",
+            ", ".join(f"{dtype} {rate / 1e12:,.0f}" for dtype, rate in device.flops.items()) or "–",
+            ", ".join(f"{what}: {by}" for what, by in (device.checked or {}).items()) or "–",
+        )
+        for device in devices
+    ]
+    print_table(out.out, columns, rows)
+    for device in devices:
+        out.note(describe_source(device))
+
+
 def print_narrow(out: Context, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table no wider than 80 columns where the output is no terminal."""
     width = None if out.out.is_terminal else 80
@@ -195,10 +220,10 @@ def describe_convention(analysis: Analysis, plan: Plan) -> list[str]:
     return said
 
 
-def describe_context(longest: int | None, analysis: Analysis) -> str:
-    """The longest context that fits, and whether it is all that the model was made for."""
+def describe_context(longest: int | None, analysis: Analysis, asked: int = 0) -> str:
+    """The longest context that fits, and whether it is all that the model declares; beyond that where it was asked."""
     most = analysis.shape.get("max_context")
-    if most and (longest is None or longest >= most):
+    if most and asked <= most and (longest is None or longest >= most):
         return f"{most:,} (all)"
     return describe_limit(longest)
 

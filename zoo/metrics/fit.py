@@ -235,15 +235,15 @@ def choose_devices(
     return [fit for fit, _ in found]
 
 
-def choose_context(analysis: Analysis, asked: int | None) -> int:
-    """The context that was asked for, else 8,192 tokens or the most that the model was made for.
+def choose_context(analysis: Analysis, asked: int | None, *, stretched: bool = False) -> int:
+    """The context that was asked for, else 8,192 tokens or the most that the model declares.
 
     Raises:
-        UsageError: more than the model was made for.
+        UsageError: more than it declares, unless it is ``stretched``.
     """
     most = analysis.shape.get("max_context")
     if asked is None:
         return min(8192, most) if most else 8192
-    if most and asked > most:
-        raise UsageError(f"the model was made for {most:,} tokens; {asked:,} are more")
+    if most and asked > most and not stretched:
+        raise UsageError(f"the model was made for {most:,} tokens; {asked:,} are more (--stretched allows them)")
     return asked
