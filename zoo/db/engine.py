@@ -80,7 +80,8 @@ def make_engine(url: URL, *, write: bool = False, foreign_keys: bool = True) -> 
 
 def _make_postgres_engine(url: URL, write: bool) -> Engine:
     # Everyone may lock the door from inside only: what zoo itself runs is read-only, zoo sql has guards of its own.
-    options = "-c timezone=UTC" + ("" if write else " -c default_transaction_read_only=on")
+    options = f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s"
+    options += "" if write else " -c default_transaction_read_only=on"
     try:
         return create_engine(url, connect_args={"options": options, "connect_timeout": 10}, poolclass=NullPool)
     except ModuleNotFoundError:
@@ -148,9 +149,14 @@ sqlite3.register_converter("BOOLEAN", lambda value: value != b"0")
 
 #: What the database says -> what it means and the way out.
 _MEANINGS = (
-    ("database is locked", "another program is writing to {where} (a zoo sync?): wait for it and try again"),
+    ("database is locked", "another program is writing to {where}{holders}: wait for it and try again"),
+    ("lock timeout", "another program has held a lock on {where} for {seconds} seconds: wait for it and try again"),
     ("disk is full", "the disk is full: nothing of the last step was saved to {where}; free some space and try again"),
-    ("disk I/O error", "the disk failed while reading or writing {where}"),
+    ("No space left", "the disk is full: nothing of the last step was saved to {where}; free some space and try again"),
+    (
+        "disk I/O error",
+        "the disk failed, or is full, while reading or writing {where}: nothing of the last step was saved",
+    ),
     ("file is not a database", "{where} is not a database: name another with --db"),
     ("malformed", "{where} is damaged: restore it, or delete it and run zoo sync again"),
     ("unable to open database file", "{where} cannot be opened: check the path and its permissions"),
@@ -163,10 +169,25 @@ def _translate_error(context: ExceptionContext) -> BaseException | None:
     where = describe_url(context.engine.url) if context.engine is not None else "the database"
     for sign, meaning in _MEANINGS:
         if sign in original:
-            return DatabaseProblem(meaning.format(where=where))
+            holders = describe_holders(Path(where)) if "{holders}" in meaning else ""
+            return DatabaseProblem(meaning.format(where=where, holders=holders, seconds=BUSY_SECONDS))
     if context.connection is None:
         return DatabaseProblem(f"{where} cannot be reached: {_first_line(original)}")
     return None
+
+
+def describe_holders(path: Path) -> str:
+    """Which other processes have ``path`` open, as far as the system lets this one see: " (process 4711, sqlite3)"."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        if folder.name == str(os.getpid()):
+            continue
+        try:
+            if any(os.readlink(handle) == str(path) for handle in (folder / "fd").iterdir()):
+                found.append(f"process {folder.name}, {(folder / 'comm').read_text().strip()}")
+        except OSError:  # it has ended, or is another person's
+            continue
+    return f" ({'; '.join(found)})" if found else ""
 
 
 def _first_line(text: Any) -> str:
