@@ -92,7 +92,26 @@ def test_layers_that_no_rule_can_tell_apart_are_asked_once(rule: str, asked: lis
 
 
 _COMPONENT = st.sampled_from(
-    ["model", "layers", "mlp", "experts", "7", "17", "1", "70", "*", ".*", r"\d+", r"\d", ".", "(1|17)", "re:", "up"]
+    [
+        "model",
+        "layers",
+        "mlp",
+        "experts",
+        "7",
+        "17",
+        "1",
+        "70",
+        "7*",
+        "m*",
+        "*",
+        ".*",
+        r"\d+",
+        r"\d",
+        ".",
+        "(1|17)",
+        "re:",
+        "up",
+    ]
 )
 EXPERTS = range(72)
 
@@ -183,3 +202,31 @@ def test_too_many_patterns_are_refused() -> None:
 
 def test_none_is_an_empty_list() -> None:
     assert not read_rules(None).match("lm_head")
+
+
+def test_layers_and_experts_of_which_the_same_is_said_are_asked_once() -> None:
+    listed = [f"model.layers.{n}.mlp.experts.{e}.up_proj" for n in range(3, 60) for e in range(64)]
+    numbers = build_rules([*listed, "model.layers.60.self_attn*", "model.layers.61.self_attn*"], loose=True).numbers
+    assert list(numbers.layers.split(range(62))) == [(0, 3), (3, 57), (60, 2)]
+    assert list(numbers.experts.split(EXPERTS)) == [(0, 64), (64, 8)]
+
+
+def test_what_two_lists_say_stays_apart() -> None:
+    first, second = (build_rules([f"model.layers.{n}.mlp"], loose=True).numbers for n in (1, 2))
+    assert list((first | second).layers.split(range(4))) == [(0, 2), (1, 1), (2, 1)]
+
+
+def test_no_layers_are_no_questions() -> None:
+    assert list(build_rules([], loose=True).numbers.layers.split(())) == []
+
+
+@pytest.mark.parametrize("count", [2, 60])
+def test_many_rules_mean_what_few_of_them_would(count: int) -> None:
+    rules = build_rules([f"{n}.mlp.up" for n in range(count)], loose=True)
+    names = (
+        "model.layers.1.mlp.up",
+        "model.layers.91.mlp.up",
+        "model.layers.1.mlp.up.inner",
+        "model.layers.1.mlp.upper",
+    )
+    assert [rules.match(name) for name in names] == [True, True, True, False]

@@ -53,7 +53,8 @@ def read_compressed_tensors(q: Mapping[str, Any], stored: str) -> Scheme:
 
 
 def choose_by_group(groups: list[Group], ignored: NameRules, otherwise: Choose = leave_alone) -> Scheme:
-    """The first group that names a module decides, then the first that takes all linear layers, then ``otherwise``.
+    """The group that has a module by its own name decides, then the first with a rule for it, then the first that takes
+    all linear layers, then ``otherwise``.
 
     A group that names modules of which none is met is a sign that the checkpoint spells them in a way not known here.
     """
@@ -64,10 +65,11 @@ def choose_by_group(groups: list[Group], ignored: NameRules, otherwise: Choose =
     def choose(linear: Linear) -> Layout | None:
         if linear.part in UNPACKED_PARTS or linear.is_in(ignored):
             return otherwise(linear)
-        for index, group in enumerate(named):
-            if linear.is_in(group.targets):
-                met.add(index)
-                return group.layout
+        for test in (Linear.is_named, Linear.is_in):
+            for index, group in enumerate(named):
+                if test(linear, group.targets):
+                    met.add(index)
+                    return group.layout
         return general or otherwise(linear)
 
     def find_missed() -> str | None:

@@ -105,7 +105,8 @@ def watch_names(names: Iterable[str]) -> tuple[Callable[[Linear], None], Callabl
         met.add(linear.also)
 
     def find_missed() -> str | None:
-        shapes = {f".{_NUMBER.sub('#', spelling)}." for name in met for spelling in spell_name(name)}
+        seen = {_NUMBER.sub("#", name) for name in met}
+        shapes = {f".{spelling}." for name in seen for spelling in spell_name(name)}
         for shape, name in wanted.items():
             sought = f".{shape.rstrip('#')}" if name.endswith("*") else f".{shape}."
             if not any(sought in one for one in shapes):

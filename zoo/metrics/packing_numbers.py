@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 #: What takes any number alike, so that it tells none apart.
@@ -22,33 +21,35 @@ _OF_LAYER = re.compile(r"(?<![\w\\])layers" + _NUMBER)
 _OF_EXPERT = re.compile(r"(?<![\w\\])experts" + _NUMBER)
 
 
+#: What is said of a number: the rules that have it as a component, with that left out; a pair where lists are joined.
+Said = object
+
+
 class Told(NamedTuple):
     """The numbers of one kind in a list of rules."""
 
-    exact: frozenset[int] = frozenset()  #: numbers that stand as a component of a name, for themselves alone
+    exact: Mapping[int, Said] = {}  # never written to: what is said of numbers that stand for themselves alone
     partial: tuple[str, ...] = ()  #: digits that can be a part of a longer number
     open: bool = False  #: a pattern can tell any two numbers apart
 
     def __or__(self, other: Told) -> Told:
-        return Told(self.exact | other.exact, self.partial + other.partial, self.open or other.open)
+        one, two = self.exact, other.exact
+        exact = {number: (one.get(number), two.get(number)) for number in (*one, *two)} if one or two else {}
+        return Told(exact, self.partial + other.partial, self.open or other.open)
 
-    def name(self, number: int) -> bool:
-        """Whether a rule may mean ``number`` and not others."""
-        if self.open or number in self.exact:
-            return True
+    def is_alone(self, number: int) -> bool:
+        """Whether a pattern may mean ``number`` and not others."""
         digits = str(number)
-        return any(part in digits for part in self.partial)
+        return self.open or any(part in digits for part in self.partial)
 
     def split(self, numbers: Sequence[int]) -> Iterable[tuple[int, int]]:
-        """(number, how many it stands for): each that is named for itself, the first of the others for all of them."""
-        if not (self.exact or self.partial or self.open) and numbers:
-            yield numbers[0], len(numbers)
-            return
-        others = [number for number in numbers if not self.name(number)]
-        if others:
-            yield others[0], len(others)
-        if len(others) < len(numbers):
-            yield from ((number, 1) for number in numbers if self.name(number))
+        """(number, how many it stands for): the first of those of which the same is said, for all of them."""
+        if not (self.exact or self.partial or self.open):
+            return [(numbers[0], len(numbers))] if numbers else []
+        groups: dict[object, list[int]] = {}
+        for number in numbers:
+            groups.setdefault(number if self.is_alone(number) else (self.exact.get(number),), []).append(number)
+        return [(alike[0], len(alike)) for alike in groups.values()]
 
 
 class Numbers(NamedTuple):
@@ -71,7 +72,7 @@ def read_numbers(rules: Collection[str]) -> Numbers:
 
 def read_told(rules: Iterable[str], beside: re.Pattern[str], words: frozenset[str]) -> Told:
     """The numbers of one kind; those of the other stand behind one of ``words``, in patterns as ``beside`` has it."""
-    exact: set[int] = set()
+    exact: dict[int, set[str]] = {}
     partial: set[str] = set()
     for rule in rules:
         if rule.startswith("re:") or _REGEX.intersection(rule):
@@ -81,11 +82,21 @@ def read_told(rules: Iterable[str], beside: re.Pattern[str], words: frozenset[st
             partial.update(_DIGITS.findall(rest))
         elif "?" in rule or "[" in rule:
             return Told(open=True)
-        elif "*" in rule:
-            partial.update(_DIGITS.findall(beside.sub("x", rule)))
         elif not rule.isalpha():
+            # Before a wildcard a rule is as plain as any; the first component of one can be the end of a longer one.
             components = rule.split(".")
-            partial.update(_DIGITS.findall(components[0]))  # of a plain rule it can be the end of a longer one
-            pairs = pairwise(components)
-            exact.update(int(word) for before, word in pairs if word.isdecimal() and before not in words)
-    return Told(frozenset(exact), tuple(partial))
+            plain = next((place for place, word in enumerate(components) if "*" in word), len(components))
+            partial.update(_DIGITS.findall(components[0]))
+            if plain < len(components):
+                partial.update(find_behind(beside.sub("x", rule)))
+            for place in range(1, plain):
+                if components[place].isdecimal() and components[place - 1] not in words:
+                    rest = ".".join((*components[:place], "#", *components[place + 1 :]))
+                    exact.setdefault(int(components[place]), set()).add(rest)
+    return Told({number: frozenset(said) for number, said in exact.items()}, tuple(partial))
+
+
+def find_behind(rule: str) -> list[str]:
+    """The digits in the component of ``rule`` that has its first wildcard, and behind it."""
+    start = rule.rfind(".", 0, rule.find("*")) + 1
+    return _DIGITS.findall(rule[start:])

@@ -22,6 +22,7 @@ class NotWorkedOutError(Exception):
 #: Rules beyond this are no real list: the longest known name every matrix of 512 experts in 40 layers.
 MAX_RULES = 100_000
 MAX_PATTERNS = 2_000
+FEW_RULES = 40
 _WORD = r"(?:[\w\-]|\\\.|\.(?![*+?{]))"
 _CLASS = r"(?:\\d|\[(?:\w-\w|\w|[.\-])+\])[+]?"
 _PLAIN = rf"(?:{_WORD}|{_CLASS})"
@@ -58,10 +59,14 @@ class NameRules:
         """Whether a rule applies to the module ``name`` (dotted, numbers filled in), however it is spelled."""
         if not (self.names or self.prefixes or self.inside or self.patterns):
             return False
-        return any(self._match_spelling(spelling) for spelling in spell_name(name))
+        return self.has(name) or any(self._match_spelling(spelling) for spelling in spell_name(name))
+
+    def has(self, name: str) -> bool:
+        """Whether the module ``name`` itself is among the rules, however it is spelled."""
+        return bool(self.names) and not self.names.isdisjoint(spell_name(name))
 
     def _match_spelling(self, name: str) -> bool:
-        if name in self.names or (self.prefixes and name.startswith(self.prefixes)):
+        if self.prefixes and name.startswith(self.prefixes):
             return True
         if self.loose and self.names and (name.endswith(self.words) or self._match_run(name)):
             return True
@@ -70,13 +75,24 @@ class NameRules:
         return any(name.startswith(start) and pattern.match(name) for start, pattern in self.patterns)
 
     def _match_run(self, name: str) -> bool:
-        """Whether a rule is a run of whole components of ``name``, or its end."""
+        """Whether a rule is a run of whole components of ``name``, or its end.
+
+        Of few rules with a last word each is looked for in the name; of many, each run of the name among them.
+        """
         words = name.split(".")
-        last, by_last = words[-1], self.by_last
-        if last in by_last and name.endswith(by_last[last]):
-            return True
-        dotted = f".{name}."
-        return any(word in by_last and any(f".{rule}." in dotted for rule in by_last[word]) for word in words)
+        for end, word in enumerate(words, 1):
+            rules = self.by_last.get(word)
+            if rules is None:
+                continue
+            last = end == len(words)
+            if len(rules) <= FEW_RULES:
+                found = any(f".{rule}." in f".{name}." for rule in rules) or (last and name.endswith(rules))
+            else:
+                found = any(".".join(words[start:end]) in self.names for start in range(end))
+                found = found or (last and any(name[-size:] in self.names for size in set(map(len, rules))))
+            if found:
+                return True
+        return False
 
 
 def read_rules(rules: object, *, loose: bool = True) -> NameRules:

@@ -30,6 +30,10 @@ class Linear(NamedTuple):
         """Whether ``rules`` name this module, by either of its names."""
         return rules.match(self.name) or (self.also != "" and rules.match(self.also))
 
+    def is_named(self, rules: NameRules) -> bool:
+        """Whether ``rules`` have this very module, by either of its names."""
+        return rules.has(self.name) or (self.also != "" and rules.has(self.also))
+
 
 class Scheme(NamedTuple):
     """A method as one config sets it: ``choose`` gives the layout of a linear layer, None where it stays as it is."""
