@@ -291,6 +291,8 @@ def test_reverse_takes_formats_sequences_and_terms(run: Run) -> None:
     assert needs == sorted(needs)
     table = run("fit", "--reverse", "--gpu", "L4", "--gpus", "2", "--models", "llama", "--sequences", "2")
     assert table.out.startswith("2 × L4: 2 sequences of 8,192 tokens")
+    far = run("fit", "--reverse", "--gpu", "H200", "--models", "gpt2", "--context", "8k", "--stretched")
+    assert "0 were made for fewer tokens" in far.err
     two = json.loads(run("fit", "--reverse", "--gpu", "L4", "--gpus", "2", "--models", "llama", "--json").out)
     assert two["gpus"] == 2
 

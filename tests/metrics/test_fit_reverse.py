@@ -102,6 +102,12 @@ def test_a_longer_context_leaves_out_what_was_not_made_for_it() -> None:
     assert result.looked_at == len(ROWS) == len(result.found) + result.larger + result.shorter + result.no_numbers
 
 
+def test_a_stretched_context_leaves_none_out_for_what_it_declares() -> None:
+    result = find_fitting(ROWS.values(), wish("H200", context=131_072, stretched=True), lambda name: CONFIGS[name])
+    assert result.shorter == 0
+    assert "gpt2" in {one.repo_id for one in result.found}
+
+
 def test_one_format_is_asked_of_all() -> None:
     found = search(wish(weights_dtype="gguf-q4_k_m"))
     assert set(found.values()) == {"gguf-q4_k_m"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Model = Annotated[
     str | None,
-    typer.Argument(metavar="[MODEL]", help="A repo id, a piece of a name, or the path of a config.json."),
+    typer.Argument(metavar="MODEL", help="A repo id, a piece of a name, or the path of a config.json."),
 ]
 Gpu = Annotated[
     str | None,
@@ -131,7 +131,7 @@ def fit_command(
     device = leave_overhead(find_device(gpu), overhead) if gpu else None
     length, split = parse_context(context) if context else None, plan_split(gpus, tensor, pipeline, expert)
     if model is None and device is not None:
-        wish = Wish(device, split, length or 8192, batch, weights_dtype, kv_dtype)
+        wish = Wish(device, split, length or 8192, batch, weights_dtype, kv_dtype, stretched)
         list_fitting(ctx.obj, wish, models, sort, limit)
         return
     fixed = split if any((gpus, tensor, pipeline, expert)) else None

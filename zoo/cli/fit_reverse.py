@@ -77,7 +77,8 @@ def list_found(one: Found) -> tuple[str, ...]:
     """One model as cells."""
     fit = one.fit
     longest = fit.longest_context_tokens if fit else 0
-    if one.max_context and (longest is None or longest >= one.max_context):
+    declared = one.max_context if fit is None or (one.max_context or 0) >= fit.context_tokens else None
+    if declared and (longest is None or longest >= declared):
         reach = f"{one.max_context:,} (all)"
     else:
         reach = describe_limit(longest)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoo.metrics.scaling import ScalingLaw
     from zoo.metrics.training_tokens import Trained
 
-Model = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A repo id, a piece of a name, or a config.json.")]
+Model = Annotated[str | None, typer.Argument(metavar="MODEL", help="A repo id, a piece of a name, or a config.json.")]
 Params = Annotated[str | None, typer.Option("--params", metavar="N", help="Parameters, such as 7B.")]
 Tokens = Annotated[
     str | None,

@@ -39,6 +39,7 @@ class Wish(NamedTuple):
     batch: int
     weights_dtype: str | None = None
     kv_dtype: str | None = None
+    stretched: bool = False  #: a context beyond what a model declares is no reason to leave it out
 
     @property
     def plain(self) -> bool:
@@ -98,7 +99,7 @@ def find_fitting(rows: Iterable[Row], wish: Wish, read_config: ReadConfig) -> Se
         search.looked_at += 1 + len(twins)
         if row["params_total"] is None or row["method"] not in ("ledger", "estimate"):
             search.no_numbers += 1 + len(twins)
-        elif row["max_context"] is not None and row["max_context"] < wish.context:
+        elif not wish.stretched and row["max_context"] is not None and row["max_context"] < wish.context:
             search.shorter += 1 + len(twins)
         elif (settled := settle(row, wish, read_config)) is None:
             search.larger += 1 + len(twins)
