@@ -99,14 +99,17 @@ def list_found(one: Found) -> tuple[str, ...]:
 def print_search(out: Context, search: Search, found: int, shown: int) -> None:
     """What was looked at and what was left out."""
     out.note(
-        f"{search.looked_at:,} models looked at: {found:,} fit (twins counted once), {search.larger:,} are too large, "
-        f"{search.shorter:,} were made for fewer tokens, {search.no_numbers:,} have no numbers"
+        f"models looked at: {search.looked_at:,}; they fit: {found:,} (twins counted once); too large: {search.larger:,}; "
+        f"made for fewer tokens: {search.shorter:,}; without numbers: {search.no_numbers:,}"
     )
     if shown < found:
         out.note(f"{shown:,} of {found:,} are shown (--limit shows more)")
     if any(not one.as_stored for one in search.found):
         out.note("* not as stored: sized as a tool would quantise it, which the author may not publish")
-    out.note("(+N) further models of the same architecture and sizes; tokens/s is a bound, see zoo fit MODEL")
+    if any(one.twins for one in search.found):
+        out.note("(+N) further models of the same architecture and sizes")
+    if shown:
+        out.note("tokens/s is a bound: zoo fit MODEL says more")
 
 
 def describe_wish(wish: Wish) -> dict[str, object]:
