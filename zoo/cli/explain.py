@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from zoo.cli.resolve import Resolved
     from zoo.db.population import Specimen
     from zoo.explain.arithmetic import Arithmetic
+    from zoo.explain.explanation import Explanation
     from zoo.explain.keys import KeyFact
-    from zoo.explain.write import Explanation
 
 
 def register(app: typer.Typer) -> None:
@@ -40,13 +40,14 @@ def explain_command(
     that the Hub reports.
     """
     from zoo.cli.resolve import resolve_model
+    from zoo.explain.explanation import build_explanation, write_document
     from zoo.explain.write import write_latex, write_markdown
 
     out: Context = ctx.obj
     if markdown + latex + out.json > 1:
         raise UsageError("--md, --latex and --json are three ways to write it: choose one")
     found = resolve_model(ctx, model)
-    said = build_explanation(found, load_peers(out, found))
+    said = build_explanation(found.repo_id, found.config, found.row, load_peers(out, found))
     if out.json:
         out.print_json(write_document(said))
     elif markdown or latex:
@@ -70,58 +71,12 @@ def load_peers(out: Context, found: Resolved) -> Sequence[Specimen]:
     return population.specimens
 
 
-def build_explanation(found: Resolved, peers: Sequence[Specimen] = ()) -> Explanation:
-    """Everything there is to say of one model."""
-    from zoo.explain.arithmetic import count_by_steps
-    from zoo.explain.keys import explain_keys
-    from zoo.explain.provenance import describe_reported
-    from zoo.explain.reads import find_defaults
-    from zoo.explain.standing import compare_values
-    from zoo.explain.write import Explanation
-    from zoo.metrics.analysis import analyze
-
-    analysis = analyze(found.config, repo_id=found.repo_id)
-    ledger = analysis.ledger
-    return Explanation(
-        found.repo_id,
-        explain_keys(found.config),
-        find_defaults(ledger) if ledger else {},
-        count_by_steps(ledger, found.repo_id) if ledger else None,
-        analysis.reason,
-        describe_reported(analysis.as_dict(), found.row),
-        analysis.family,
-        compare_values(found.config, analysis.family, analysis.fingerprint, peers),
-        ledger,
-    )
-
-
-def write_document(said: Explanation) -> dict[str, object]:
-    """The JSON of ``zoo explain``."""
-    from zoo.explain.layers import WIDTH
-    from zoo.explain.lineage import describe_lineage
-    from zoo.explain.prose import write_arithmetic
-
-    standings = {path: each.as_dict() for path, each in said.standings.items()}
-    return {
-        "repo_id": said.repo_id,
-        "family": said.family,
-        "keys": [{**fact.as_dict(), "standing": standings.get(fact.path)} for fact in said.keys],
-        "defaults": dict(said.defaults),
-        "lineage": describe_lineage(said.ledger).as_dict() if said.ledger else None,
-        "drawing": said.draw_layers(WIDTH).splitlines() or None,
-        "arithmetic": write_arithmetic(said.sums) if said.sums else None,
-        "reason": said.reason,
-        "reported": said.reported["reported"],
-        "check": said.reported["check"],
-    }
-
-
 def print_explanation(console: Console, said: Explanation) -> None:
     """Keys by group, then the drawing and the sum."""
     from rich.text import Text
 
+    from zoo.explain.explanation import group_facts, list_defaults
     from zoo.explain.standing import PERCENTILES
-    from zoo.explain.write import group_facts, list_defaults
     from zoo.text import clean_text
 
     console.print(Text(clean_text(said.repo_id), style="bold"))
@@ -167,12 +122,11 @@ def print_layers(console: Console, said: Explanation) -> None:
     from rich.text import Text
 
     from zoo.explain.layers import WIDTH
-    from zoo.explain.lineage import describe_lineage
     from zoo.text import clean_text
 
-    assert said.ledger is not None  # a model that is counted has one
+    assert said.lineage is not None  # a model that is counted has one
     console.print(Text("Its layers, one of each kind", style="bold cyan"))
-    console.print(Text(clean_text(describe_lineage(said.ledger).text)), soft_wrap=False)
+    console.print(Text(clean_text(said.lineage.text)), soft_wrap=False)
     width = max(60, console.width) if console.is_terminal else WIDTH
     console.print(Text(clean_text(said.draw_layers(width))), soft_wrap=True)
     console.print()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from zoo.arch.ledger import Ledger
 from zoo.explain.arithmetic import Arithmetic
-from zoo.explain.keys import USES, KeyFact, format_value
-from zoo.explain.layers import WIDTH, draw_model, write_drawing
-from zoo.explain.lineage import describe_lineage
+from zoo.explain.explanation import Explanation, group_facts, list_defaults
+from zoo.explain.keys import USES
 from zoo.explain.prose import (
     DENSE_RULE,
     describe_verdict,
@@ -23,7 +19,7 @@ from zoo.explain.prose import (
     list_totals,
     title_step,
 )
-from zoo.explain.standing import PERCENTILES, Standings, describe_standings
+from zoo.explain.standing import PERCENTILES
 from zoo.text import clean_text
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
@@ -47,28 +43,6 @@ _FOREIGN = "\u0100"
 #: Lines of a drawing in plain ASCII, which every LaTeX can set.
 _LINES = str.maketrans({"┌": "+", "└": "+", "─": "-", "│": "|", "×": "x", "·": "*", "−": "-", "…": "."})
 _LATEX_WIDTH = 84
-
-
-class Explanation(NamedTuple):
-    """All that ``zoo explain`` says. ``sums`` is None where the config cannot be counted: ``reason`` says why."""
-
-    repo_id: str
-    keys: Sequence[KeyFact]
-    defaults: Mapping[str, Any]  #: keys that the config leaves out, and what the type has for them
-    sums: Arithmetic | None
-    reason: str | None
-    reported: Mapping[str, Any]
-    family: str | None = None
-    standings: Mapping[str, Standings] = MappingProxyType({})  #: by path of key; empty with nothing to compare with
-    ledger: Ledger | None = None
-
-    def compare_key(self, fact: KeyFact) -> str:
-        """How the value of a key compares with those of other models; empty where none states it."""
-        return describe_standings(self.standings.get(fact.path), self.family)
-
-    def draw_layers(self, width: int) -> str:
-        """The drawing of the model, one layer of each kind; empty where it cannot be counted."""
-        return write_drawing(draw_model(self.ledger), width) if self.ledger else ""
 
 
 def escape_markdown(text: str) -> str:
@@ -96,9 +70,9 @@ def write_markdown(said: Explanation) -> str:
         lines += ["### Left out of the config: the defaults of the type", "", "| key | value |", "| --- | --- |"]
         lines += [f"| {escape_markdown(key)} | {escape_markdown(text)} |" for key, text in list_defaults(said.defaults)]
         lines.append("")
-    if said.ledger:
-        lines += ["## Its layers, one of each kind", "", describe_lineage(said.ledger).text, ""]
-        lines += ["```text", clean_text(said.draw_layers(WIDTH)).replace("`", "'"), "```", ""]
+    if said.lineage:
+        lines += ["## Its layers, one of each kind", "", escape_markdown(said.lineage.text), ""]
+        lines += ["```text", clean_text(said.draw_layers()).replace("`", "'"), "```", ""]
     lines += ["## Its parameters, step by step", ""]
     if said.sums is None:
         return "\n".join([*lines, f"Not counted: {escape_markdown(said.reason or '')}.", ""])
@@ -145,8 +119,8 @@ def write_latex(said: Explanation) -> str:
             lines.append(rf"\item \texttt{{{escape_latex(key)}}} = \texttt{{{escape_latex(text)}}}")
         lines.append(r"\end{itemize}")
     lines += [escape_latex(PERCENTILES)] if said.standings else []
-    if said.ledger:
-        lines += [r"\subsection*{Layers, one of each kind}", escape_latex(describe_lineage(said.ledger).text)]
+    if said.lineage:
+        lines += [r"\subsection*{Layers, one of each kind}", escape_latex(said.lineage.text)]
         drawing = clean_text(said.draw_layers(_LATEX_WIDTH)).translate(_LINES)
         lines += [r"{\footnotesize\begin{verbatim}", drawing, r"\end{verbatim}}"]
     lines.append(r"\subsection*{Parameters, step by step}")
@@ -184,11 +158,6 @@ def write_sums_latex(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterator[
     yield r"\end{itemize}"
 
 
-def list_defaults(defaults: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Keys that the config leaves out, with their values formatted."""
-    return [(key, format_value(key, value)) for key, value in defaults.items()]
-
-
 def zip_legend(sums: Arithmetic) -> Iterator[tuple[str, str, int, str]]:
     from zoo.explain.symbols import write_letter
 
@@ -198,8 +167,3 @@ def zip_legend(sums: Arithmetic) -> Iterator[tuple[str, str, int, str]]:
 
 def write_number(value: int) -> str:
     return f"{value:,}".replace(",", "{,}")
-
-
-def group_facts(facts: Iterable[KeyFact]) -> list[tuple[str, list[KeyFact]]]:
-    """Facts by group, in the order of the groups."""
-    return [(group, list(members)) for group, members in groupby(facts, key=lambda fact: fact.group)]
