@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from pypdf import PdfReader
 from rich.console import Console
 
 import zoo.cli
@@ -127,6 +128,11 @@ def test_the_same_database_and_epoch_give_the_same_page(call: Callable[..., Outp
         ((), 2, "name the models, such as --models llama,mistral, or take everything with --all"),
         (("--models", "llama", "--format", "docx"), 2, "no format 'docx': use html, pdf, md, json, xlsx"),
         (("--models", "llama", "--format", ","), 2, "--format names no format"),
+        (("--models", "llama", "--sections", "cash"), 2, "no section 'cash' in a report of 5 models"),
+        (("--models", "llama", "--theme", "pink"), 2, "no theme 'pink': use auto, light, dark"),
+        (("--models", "llama", "--paper", "a5"), 2, "no paper 'a5': use a4, letter"),
+        (("--models", "llama", "--template", "nowhere", "--format", "html"), 2, "--template nowhere is no folder"),
+        (("--models", "llama", "--compare-to", "acme/gated-mistral"), 2, "nothing can be compared to acme/gated"),
     ],
 )
 def test_wrong_use_is_told_in_one_sentence(
@@ -136,6 +142,39 @@ def test_wrong_use_is_told_in_one_sentence(
     assert (done.code, done.out) == (code, "")
     assert message in done.err
     assert len(done.err.strip().splitlines()) == 1
+
+
+def test_every_format_is_written_and_named(call: Callable[..., Output]) -> None:
+    done = call("--models", "meta-llama/Llama-3.1-8B", "--format", "xlsx,json,md", "--sections", "answer, cache")
+    assert done.out.split() == ["zoo-report.md", "zoo-report.json", "zoo-report.xlsx"]
+    assert "## KV cache" in Path("zoo-report.md").read_text(encoding="utf-8")
+    assert [s["id"] for s in json.loads(Path("zoo-report.json").read_text(encoding="utf-8"))["sections"]] == [
+        "answer", "cache"
+    ]  # fmt: skip
+
+
+def test_all_are_compared_to_a_base_that_joins_them(call: Callable[..., Output]) -> None:
+    words = ("--models", "mistralai/Mistral-7B-v0.1", "--compare-to", "Llama-3.1-8B", "--format", "md")
+    assert call(*words).code == 0
+    text = Path("zoo-report.md").read_text(encoding="utf-8")
+    assert "**Against the base.**" in text
+    assert "(−9.8 %)" in text
+
+
+def test_theme_and_paper_are_the_readers_choice(call: Callable[..., Output]) -> None:
+    assert call("--models", "mistralai/Mistral-7B-v0.1", "--format", "html", "--theme", "dark").code == 0
+    assert 'data-theme="dark"' in Path("zoo-report.html").read_text(encoding="utf-8")
+    words = ("--models", "mistralai/Mistral-7B-v0.1", "--format", "pdf", "--sections", "answer", "--paper", "Letter")
+    assert call(*words).code == 0
+    box = PdfReader("zoo-report.pdf").pages[0].mediabox
+    assert (round(box.width), round(box.height)) == (612, 792)
+
+
+def test_templates_of_ones_own_are_used(call: Callable[..., Output], tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/base.html").write_text("<title>{{ report.models[0].repo_id }}</title>")
+    assert call("--models", "mistralai/Mistral-7B-v0.1", "--format", "html", "--template", "own").code == 0
+    assert Path("zoo-report.html").read_text() == "<title>mistralai/Mistral-7B-v0.1</title>\n"
 
 
 def test_a_file_is_no_folder(call: Callable[..., Output], tmp_path: Path) -> None:

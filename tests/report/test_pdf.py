@@ -144,6 +144,55 @@ def test_the_same_view_and_epoch_give_the_same_bytes(monkeypatch: pytest.MonkeyP
     assert metadata.creation_date == metadata.modification_date == NOW
 
 
+@pytest.mark.parametrize(("paper", "size"), [("a4", (595, 842)), ("letter", (612, 792))])
+def test_the_ranking_lies_on_its_side_on_either_paper(paper: str, size: tuple[int, int]) -> None:
+    shown = make_view(make_rows(24), sections=("answer", "ranking"), paper=paper)
+    reader = PdfReader(BytesIO(render_pdf(shown)))
+    sizes = [(round(page.mediabox.width), round(page.mediabox.height)) for page in reader.pages]
+    assert sizes[0] == size
+    assert sizes[-1] == size[::-1]
+    last = read_page(reader.pages[-1])
+    assert "24 models, the largest first" in last.text.replace("\n", " ")
+    margin = 12 / 25.4 * 72
+    assert [span for span in last.spans if span.right > size[1] - margin + 4] == []
+
+
+def test_contents_lead_to_the_sections(twenty: PdfReader) -> None:
+    links = [a.get_object() for a in twenty.pages[0].get("/Annots", []) + twenty.pages[1].get("/Annots", [])]
+    targets = {str(link["/Dest"]) for link in links if "/Dest" in link}
+    assert {"key_parameters", "cache", "glossary"} <= targets
+
+
+def test_every_figure_says_what_it_shows(twenty: PdfReader) -> None:
+    def walk(node: Any) -> Iterator[Any]:
+        node = node.get_object()
+        if isinstance(node, dict):
+            yield node
+            kids = node.get("/K", [])
+            for kid in kids if isinstance(kids, list) else [kids]:
+                if not isinstance(kid, int):
+                    yield from walk(kid)
+
+    root: Any = twenty.trailer["/Root"]
+    figures = [node for node in walk(root["/StructTreeRoot"]) if node.get("/S") == "/Figure"]
+    assert any("Cache of one sequence at" in str(figure.get("/Alt")) for figure in figures)
+    assert all(figure.get("/Alt") for figure in figures)
+    assert {"/Table", "/TH", "/TD", "/H1", "/H2"} <= {node.get("/S") for node in walk(root["/StructTreeRoot"])}
+
+
+def test_pages_are_drawn_in_black_on_white_within_their_margins(twenty: PdfReader) -> None:
+    import pypdfium2
+
+    stream = twenty.stream
+    stream.seek(0)
+    document = pypdfium2.PdfDocument(stream.read())
+    for number in range(len(document)):
+        image = document[number].render(scale=0.5, grayscale=True).to_numpy()
+        assert (image < 160).sum() > 50, number  # something is written
+        edge = round(0.5 * 12 / 25.4 * 72)
+        assert image[:, :edge].min() == image[:, -edge:].min() == 255, number
+
+
 def test_the_garbage_collector_is_back_afterwards() -> None:
     assert gc.isenabled()
     with render._pause_collector():

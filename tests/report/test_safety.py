@@ -12,6 +12,7 @@ from pypdf import PdfReader
 from tests.report.fakes import LLAMA, UNKNOWN, make_row, make_view
 from tests.report.test_render import Page
 from zoo.report import render
+from zoo.report.markdown import render_markdown
 from zoo.report.render import render_html, render_pdf
 from zoo.report.view import ReportView
 
@@ -28,6 +29,9 @@ ATTACKS = (
     "javascript:alert(6)",
     "{{ 7 * 7 }}{% include 'base.html' %}",
     "]]><!--<x>",
+    "<style>@import 'data:text/css,*{display:none}'</style>",
+    "<svg><use href='data:image/svg+xml,<svg id=x onload=alert(7)>#x'/></svg>",
+    "[x](javascript:alert(8)) ![x](http://127.0.0.1:9/d.png) `x` | x |",
 )
 
 
@@ -37,12 +41,13 @@ def attack_rows() -> list[Any]:
     for index, attack in enumerate(ATTACKS):
         config = LLAMA | {
             "num_hidden_layers": 2 + index, "hidden_act": attack, "torch_dtype": attack, "license": attack,
-            "quantization_config": {"quant_method": attack},
+            "quantization_config": {"quant_method": attack}, attack: attack, "rope_scaling": {attack: attack},
         }  # fmt: skip
         rows.append(
             make_row(
                 f"{attack}/{attack}", config, license=attack, gated=attack, pipeline_tag=attack, base_model=attack,
-                sha=attack, origin=attack, source=attack, config_source=attack, problem=("failed", attack),
+                tags=attack, created_at=attack, sha=attack, origin=attack, source=attack, config_source=attack,
+                problem=("failed", attack),
                 reported={"total": 5, "by_dtype": {attack: 5}, "check": attack, "explanation": attack},
                 gone_at="2026-01-01T00:00:00+00:00",
             )
@@ -51,9 +56,9 @@ def attack_rows() -> list[Any]:
     return rows
 
 
-@pytest.fixture(scope="module")
-def view() -> ReportView:
-    return make_view(attack_rows(), title=" ".join(ATTACKS), notes=ATTACKS)
+@pytest.fixture(scope="module", params=[slice(0, 14), slice(14, 30), slice(None)], ids=["few", "others", "ranked"])
+def view(request: pytest.FixtureRequest) -> ReportView:
+    return make_view(attack_rows()[request.param], title=" ".join(ATTACKS), notes=ATTACKS)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +91,13 @@ def test_the_script_and_the_style_are_our_own_to_the_letter(view: ReportView, pa
 
 def test_templates_in_a_name_are_not_run(view: ReportView) -> None:
     assert "{{ 7 * 7 }}" in render_html(view)
+
+
+def test_markdown_shows_what_is_hostile_as_text(view: ReportView) -> None:
+    text = render_markdown(view)
+    assert re.findall(r"(?<!\\)[<>]", text) == []
+    assert re.findall(r"(?<!\\)!?\[", text) == []
+    assert "\\<script\\>alert(1)\\</script\\>" in text
 
 
 def test_the_pdf_loads_nothing_but_its_fonts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,7 @@ def report_command(
         raise UsageError("name the models, such as --models llama,mistral, or take everything with --all")
     options = read_options(title, context, sections, theme, paper)
     folder = prepare_folder(out)
+    check_template(template)
     view = collect(ctx.obj, models, options, compare_to, top, all_models)
     written = {}
     for name in chosen:
@@ -99,6 +100,14 @@ def prepare_folder(out: Path) -> Path:
         raise UsageError(f"--out {out} is a file: name a folder")
     out.mkdir(parents=True, exist_ok=True)
     return out
+
+
+def check_template(folder: Path | None) -> None:
+    """Raises UsageError for a folder of templates that is not there, or holds none."""
+    if folder is not None:
+        from zoo.report.render import Sources
+
+        Sources(folder)
 
 
 def collect(

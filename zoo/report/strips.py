@@ -49,8 +49,16 @@ def draw_strip(name: str, title: str, layers: Sequence[Layer]) -> Markup:
 def draw_swatch(kind: str) -> Markup:
     """One cell of the legend; its meaning stands beside it, so it is hidden from those who are read to."""
     cell = _draw_cell(0.0, KINDS[kind], 11.0)
+    title = element("title", kind)  # for the PDF, which knows no hidden drawing
     return element(
-        "svg", cell, xmlns="http://www.w3.org/2000/svg", viewBox="0 0 12 17", width=12, height=17, aria_hidden="true"
+        "svg",
+        title,
+        cell,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox="0 0 12 17",
+        width=12,
+        height=17,
+        aria_hidden="true",
     )
 
 

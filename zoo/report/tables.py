@@ -245,7 +245,7 @@ def mark_changes(read: Callable[[ReportModel], Cell], base: ReportModel) -> Call
 
 
 def say_change(cell: Cell, base: Cell) -> str:
-    """How a value differs from that of the base: ``=``, ``−12.5 %``, ``2.0×``; of words, only that they are alike."""
+    """How a value differs from that of the base: ``=``, ``≈``, ``−12.5 %``, ``2.0×``; of words, whether."""
     if not cell.sort or not base.sort:
         return ""
     if cell.sort == base.sort:
@@ -261,7 +261,7 @@ def say_change(cell: Cell, base: Cell) -> str:
     ratio = value / other
     if ratio < 2:
         percent = f"{abs(ratio - 1) * 100:.1f}"
-        return f"{'+' if ratio > 1 else '−'}{'< 0.1' if percent == '0.0' else percent} %"
+        return f"{'+' if ratio > 1 else '−'}{percent} %" if percent != "0.0" else "≈"
     return format_factor(value, other)
 
 

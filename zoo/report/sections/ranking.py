@@ -54,12 +54,11 @@ def tabulate_families(scope: Scope, most: int | None = None) -> Table:
         Head("Models"), Head("Parameters", "from – to"), Head("KV cache per token", "bytes, from – to"),
         Head("Attention"), Head("Sparse"), Head("Fit 80 GB", f"at {at}"), Head("Newest"),
     )  # fmt: skip
-    lines = tuple(
-        Line(Head(cut_middle(name, 40)), describe_family(group, scope.context)) for name, group in groups[:most]
-    )
-    caption = (
-        f"{len(groups)} families" if most is None else f"The {len(lines)} families with most models, of {len(groups)}"
-    )
+    shown = groups[:most]
+    lines = tuple(Line(Head(cut_middle(name, 40)), describe_family(models, scope.context)) for name, models in shown)
+    caption = f"{len(groups)} families"
+    if len(shown) < len(groups):
+        caption = f"The {len(shown)} families with most models, of {len(groups)}"
     name = "families-table" if most is None else "at-a-glance"
     return Table(name, caption, "Family", columns, lines, by_model=False, ordered=True)
 
