@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, Text, inspect, text
 
-from tests.records import make_record
+from tests.records import make_config, make_record
 from zoo.db import migrate
+from zoo.db.check import check_database
 from zoo.db.engine import make_engine, resolve_url
 from zoo.db.migrate import (
     check_models,
+    downgrade_schema,
     known_revisions,
     read_revision,
     read_state,
@@ -20,10 +22,12 @@ from zoo.db.migrate import (
     write_migration,
 )
 from zoo.db.refresh import refresh_analyses
+from zoo.db.session import open_engine
 from zoo.db.store import DatabaseStore
 from zoo.db.tables import Base
 from zoo.db.views import VIEW_COLUMNS
 from zoo.errors import CheckFailed, DatabaseProblem, SchemaTooNew
+from zoo.sources.record import HubFacts
 
 
 def make_writer(url: str) -> Engine:
@@ -65,6 +69,36 @@ def test_every_revision_is_upgraded_with_its_data(url: str, revision: str) -> No
             ("x", '{"model_type": "llama"}')
         ]
     assert refresh_analyses(engine) == 1
+
+
+def test_a_database_goes_back_and_forth_with_its_models(url: str) -> None:
+    upgrade_schema(make_writer(url))
+    store = DatabaseStore(open_engine(url, write=True))
+    facts = HubFacts(hub_id="1", downloads=5)
+    store.save([make_record("a/one", facts=facts), make_record("a/two")])
+    store.save([make_record("a/new", facts=facts)])
+    store.close()
+    before = read_models(url)
+    downgrade_schema(make_writer(url), to="0001")
+    with make_writer(url).connect() as connection:
+        assert read_revision(connection) == "0001"
+        tables = inspect(connection).get_table_names()
+        assert "event" not in tables
+        assert connection.scalar(text("SELECT COUNT(*) FROM model")) == 2
+    notes: list[str] = []
+    store = DatabaseStore(open_engine(url, write=True, note=notes.append))
+    assert "upgrading the schema" in notes[0]
+    assert read_models(url) == before
+    assert all(finding.ok for finding in check_database(url))
+    store.save([make_record("a/two", config=make_config(num_hidden_layers=3), sha="b" * 40)])
+    store.close()
+    with make_writer(url).connect() as connection:
+        assert connection.execute(text("SELECT repo_id, kind FROM events")).all() == [("a/two", "config")]
+
+
+def read_models(url: str) -> list[Any]:
+    with make_writer(url).connect() as connection:
+        return [tuple(row) for row in connection.execute(text("SELECT * FROM models ORDER BY repo_id"))]
 
 
 def test_the_migrations_make_the_tables_of_the_code(url: str) -> None:
