@@ -120,6 +120,30 @@ def test_layers_are_known_by_how_they_mix_tokens(config: dict[str, Any], mixers:
 
 
 @pytest.mark.parametrize(
+    ("config", "pattern"),
+    [
+        (default("gemma2"), "full attention in one of 2 layers"),
+        (default("gemma3_text"), "full attention in one of 6 layers"),
+        (default("qwen3_next"), "full attention in one of 4 layers"),
+        (default("jamba"), "full attention in one of 8 layers"),
+        (default("recurrent_gemma"), "sliding-window attention in one of 3 layers"),
+        (default("falcon_h1"), ""),
+        (default("llama"), ""),
+        (default("mamba"), ""),
+    ],
+)
+def test_how_often_a_kind_of_layer_stands_is_told(config: dict[str, Any], pattern: str) -> None:
+    assert features(config)["pattern"] == pattern
+
+
+def test_a_pattern_is_compared_where_the_kinds_are_the_same() -> None:
+    gemma, sparser = default("gemma2"), default("gemma2", layer_types=["sliding_attention"] * 3 + ["full_attention"])
+    sparser |= {"num_hidden_layers": 12, "layer_types": sparser["layer_types"] * 3}
+    assert words(gemma, sparser) == ["pattern: full attention in one of 2 layers → full attention in one of 4 layers"]
+    assert not any("one of" in word for word in words(default("llama"), default("jamba")))
+
+
+@pytest.mark.parametrize(
     ("config", "heads"),
     [
         (LLAMA_7B, "mha"),
@@ -193,7 +217,7 @@ def test_a_model_without_layers_has_none_of_it() -> None:
 
 
 def test_every_value_of_every_architecture_has_words() -> None:
-    open_words = {"activation"}
+    open_words = {"activation", "pattern"}
     counted = 0
     for model_type in load_architectures():
         try:

@@ -7,9 +7,11 @@ there is. Each ``name_…`` gives one word of a closed list, "" for none.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -44,6 +46,8 @@ _OF_SUMS = re.compile(r"\boutput\.LayerNorm\b")
 _AFTER = frozenset(
     ("post_attention_layernorm", "post_feedforward_layernorm", "post_mlp_layernorm", "post_self_attn_layernorm")
 )
+#: Kinds of states that a query goes through.
+_ATTENDING = frozenset(("full", "sliding", "chunked"))
 #: Switches of configs by which attention and MLP stand side by side.
 _PARALLEL = ("use_parallel_residual", "parallel_attn", "parallel_block")
 #: Words for one non-linearity: they differ in how it is worked out.
@@ -73,8 +77,9 @@ class Body:
 
     @cached_property
     def states(self) -> list[State]:
-        """What the layers of the main stack remember, cross-attention left out."""
+        """How the layers of the main stack mix tokens; cross-attention, and what only costs per token, left out."""
         own = [s for s in self.ledger.states if s.kind != "cross" and s.stack != "encoder"]
+        own = [s for s in own if s.kind not in _ATTENDING or s.flops_per_pos]
         return own if self.towers_only else [s for s in own if s.stack not in TOWERS]
 
     @cached_property
@@ -179,6 +184,21 @@ def name_mixers(body: Body) -> str:
     return "+".join(kind for kind in ("full", "sliding", "chunked", "ssm", "linear", "conv") if kind in kinds)
 
 
+def name_pattern(body: Body) -> str:
+    """How often attention that sees most stands among other layers, by the usual distance of two such layers."""
+    context = read_dim(body.ledger.text, "context")
+    places: dict[str, set[int]] = {}
+    for state in body.states:
+        places.setdefault("full" if is_whole(state, context) else state.kind, set()).update(state.layers or ())
+    wide = next((kind for kind in ("full", "sliding") if kind in places), None)
+    found = sorted(places[wide]) if wide and len(places) > 1 else []
+    gaps = Counter(later - earlier for earlier, later in pairwise(found))
+    gap = min(gaps, key=lambda gap: (-gaps[gap], gap), default=1)
+    if gap == 1:
+        return ""
+    return f"{'full' if wide == 'full' else 'sliding-window'} attention in one of {gap} layers"
+
+
 def is_whole(state: State, context: int | None) -> bool:
     """Whether a window is no shorter than the longest sequence."""
     return state.window is not None and context is not None and 0 < context <= state.window
@@ -194,7 +214,7 @@ def name_recurrence(body: Body) -> str:
 
 def name_heads(body: Body) -> str:
     """mha, gqa, mqa or mla of the layers that attend."""
-    attending = [s for s in body.states if s.kind in ("full", "sliding", "chunked")]
+    attending = [s for s in body.states if s.kind in _ATTENDING]
     if not attending:
         return ""
     if any(s.latent for s in attending):

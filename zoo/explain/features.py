@@ -129,6 +129,7 @@ FEATURES = (
     Feature("stack", "stack", of.name_stack, 8, {}),
     Feature("medium", "reads", of.name_medium, 4, {"vision": "images", "audio": "sound"}),
     Feature("mixers", "layers", of.name_mixers, 4, _SPANS),
+    Feature("pattern", "pattern", of.name_pattern, 1, {"": ""}),
     Feature("recurrence", "recurrence", of.name_recurrence, 3, _RECURRENCE),
     Feature("heads", "attention", of.name_heads, 2, _HEADS),
     Feature(
@@ -200,7 +201,7 @@ def compare_designs(a: Design, b: Design) -> list[FeatureChange]:
     """The features in which ``b`` differs from ``a``, in the order of :data:`FEATURES`.
 
     What follows from another change is left out: the kind of recurrence where layers change between attention and
-    recurrence, the tie where one of the two has no head.
+    recurrence, how often a kind of layer stands where the kinds change, the tie where one of the two has no head.
     """
     changes = [FeatureChange(f, a[f.key], b[f.key]) for f in FEATURES if a[f.key] != b[f.key]]
     return [change for change in changes if not follows(change, a, b)]
@@ -210,6 +211,8 @@ def follows(change: FeatureChange, a: Design, b: Design) -> bool:
     """Whether ``change`` goes without saying once other features have changed."""
     if change.feature.key == "recurrence":
         return not (a["recurrence"] and b["recurrence"])
+    if change.feature.key == "pattern":
+        return a["mixers"] != b["mixers"]
     if change.feature.key == "heads":
         return not (a["heads"] and b["heads"])
     if change.feature.key == "rotation":

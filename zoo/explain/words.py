@@ -38,7 +38,7 @@ def describe_changes(a: Analysis, b: Analysis) -> list[str]:
         ]
     one, two = a.as_dict(), b.as_dict()
     said = [*describe_architecture(one, two)]
-    told = frozenset(("mixers", "recurrence")) if any(describe_windows(one, two)) else frozenset()
+    told = frozenset(("mixers", "pattern", "recurrence")) if any(describe_windows(one, two)) else frozenset()
     said += describe_features(a.ledger, b.ledger, _COUNTED | told)
     for describe in _DESCRIBERS:
         said += describe(one, two)
