@@ -133,6 +133,12 @@ def test_one_layer_of_each_kind_is_drawn(call: Call, write: Any) -> None:
     assert document["drawing"][0] == "model.embed_tokens         V × H"
     assert document["lineage"]["text"] == "Llama decoder"
     assert document["family"] == "Llama"
+    assert document["summary"] == "Llama decoder: 32 layers of full attention and an MLP. 6.74 B parameters."
+    sparse = call("explain", write("m.json", MIXTRAL)).out.splitlines()[1:3]
+    assert " ".join(" ".join(sparse).split()) == (
+        "Mixtral decoder: 32 layers of full attention and 8 experts of which a token takes 2. 46.7 B parameters, of "
+        "which a token passes through 12.9 B."
+    )
 
 
 def test_a_mixture_has_a_dense_equivalent_that_is_said_to_be_no_law(call: Call, write: Any) -> None:

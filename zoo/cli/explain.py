@@ -80,6 +80,8 @@ def print_explanation(console: Console, said: Explanation) -> None:
     from zoo.text import clean_text
 
     console.print(Text(clean_text(said.repo_id), style="bold"))
+    if said.summary:
+        console.print(Text(clean_text(said.summary)), soft_wrap=False)
     for group, facts in group_facts(said.keys):
         console.print()
         console.print(Text(group.capitalize(), style="bold cyan"))
@@ -118,15 +120,13 @@ def print_key(console: Console, fact: KeyFact, among: str) -> None:
 
 
 def print_layers(console: Console, said: Explanation) -> None:
-    """The lineage, and the drawing with one layer of each kind, as wide as the terminal."""
+    """The drawing with one layer of each kind, as wide as the terminal."""
     from rich.text import Text
 
     from zoo.explain.layers import WIDTH
     from zoo.text import clean_text
 
-    assert said.lineage is not None  # a model that is counted has one
     console.print(Text("Its layers, one of each kind", style="bold cyan"))
-    console.print(Text(clean_text(said.lineage.text)), soft_wrap=False)
     width = max(60, console.width) if console.is_terminal else WIDTH
     console.print(Text(clean_text(said.draw_layers(width))), soft_wrap=True)
     console.print()

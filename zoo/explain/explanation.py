@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from zoo.arch.ledger import Ledger
 from zoo.explain.arithmetic import Arithmetic, count_by_steps
 from zoo.explain.keys import KeyFact, explain_keys, format_value
-from zoo.explain.layers import WIDTH, draw_model, write_drawing
+from zoo.explain.layers import WIDTH, describe_model, draw_model, write_drawing
 from zoo.explain.lineage import Lineage, describe_lineage
 from zoo.explain.prose import write_arithmetic
 from zoo.explain.provenance import Seen, describe_reported
 from zoo.explain.reads import find_defaults
 from zoo.explain.standing import Peer, Standings, compare_values, describe_standings
 from zoo.metrics.analysis import analyze
+from zoo.units import format_count
 
 
 class Explanation(NamedTuple):
@@ -36,6 +37,16 @@ class Explanation(NamedTuple):
     def lineage(self) -> Lineage | None:
         """The nearest relative; None where the config cannot be counted."""
         return describe_lineage(self.ledger) if self.ledger else None
+
+    @property
+    def summary(self) -> str:
+        """One sentence: its nearest relative, its layers, its parameters; empty where it cannot be counted."""
+        if self.ledger is None or self.sums is None:
+            return ""
+        active = self.sums.params.active
+        used = "" if active == self.sums.total else f", of which a token passes through {format_count(active)}"
+        layers = f"{describe_lineage(self.ledger).text}: {describe_model(self.ledger)}"
+        return f"{layers}. {format_count(self.sums.total)} parameters{used}."
 
     def compare_key(self, fact: KeyFact) -> str:
         """How the value of a key compares with those of other models; empty where none states it."""
@@ -75,6 +86,7 @@ def write_document(said: Explanation) -> dict[str, Any]:
     return {
         "repo_id": said.repo_id,
         "family": said.family,
+        "summary": said.summary or None,
         "keys": [{**fact.as_dict(), "standing": standings.get(fact.path)} for fact in said.keys],
         "defaults": dict(said.defaults),
         "lineage": said.lineage.as_dict() if said.lineage else None,

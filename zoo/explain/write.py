@@ -57,7 +57,9 @@ def escape_latex(text: str) -> str:
 
 def write_markdown(said: Explanation) -> str:
     """The explanation as Markdown with tables."""
-    lines = [f"# {escape_markdown(said.repo_id)}", "", "## Every key of its config", ""]
+    lines = [f"# {escape_markdown(said.repo_id)}", ""]
+    lines += [escape_markdown(said.summary), ""] if said.summary else []
+    lines += ["## Every key of its config", ""]
     for group, facts in group_facts(said.keys):
         heads = ("key", "value", "what it is", "what it changes", "read by zoo", "among others")
         lines += [f"### {group.capitalize()}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
@@ -70,8 +72,8 @@ def write_markdown(said: Explanation) -> str:
         lines += ["### Left out of the config: the defaults of the type", "", "| key | value |", "| --- | --- |"]
         lines += [f"| {escape_markdown(key)} | {escape_markdown(text)} |" for key, text in list_defaults(said.defaults)]
         lines.append("")
-    if said.lineage:
-        lines += ["## Its layers, one of each kind", "", escape_markdown(said.lineage.text), ""]
+    if said.ledger:
+        lines += ["## Its layers, one of each kind", ""]
         lines += ["```text", clean_text(said.draw_layers()).replace("`", "'"), "```", ""]
     lines += ["## Its parameters, step by step", ""]
     if said.sums is None:
@@ -105,7 +107,7 @@ def write_sums_markdown(sums: Arithmetic, reported: Mapping[str, Any]) -> Iterat
 def write_latex(said: Explanation) -> str:
     """The explanation as a LaTeX document that needs amsmath and nothing else."""
     lines = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\begin{document}"]
-    lines.append(rf"\section*{{{escape_latex(said.repo_id)}}}")
+    lines += [rf"\section*{{{escape_latex(said.repo_id)}}}", escape_latex(said.summary)]
     for group, facts in group_facts(said.keys):
         lines += [rf"\subsection*{{{group.capitalize()}}}", r"\begin{description}"]
         for fact in facts:
@@ -119,8 +121,8 @@ def write_latex(said: Explanation) -> str:
             lines.append(rf"\item \texttt{{{escape_latex(key)}}} = \texttt{{{escape_latex(text)}}}")
         lines.append(r"\end{itemize}")
     lines += [escape_latex(PERCENTILES)] if said.standings else []
-    if said.lineage:
-        lines += [r"\subsection*{Layers, one of each kind}", escape_latex(said.lineage.text)]
+    if said.ledger:
+        lines.append(r"\subsection*{Layers, one of each kind}")
         drawing = clean_text(said.draw_layers(_LATEX_WIDTH)).translate(_LINES)
         lines += [r"{\footnotesize\begin{verbatim}", drawing, r"\end{verbatim}}"]
     lines.append(r"\subsection*{Parameters, step by step}")
