@@ -34,7 +34,7 @@ def test_the_glossary_keeps_to_its_own_words() -> None:
     for entry in load_glossary().values():
         assert entry.group in GROUPS
         assert entry.changes
-        assert set(entry.changes) <= CHANGES.keys()
+        assert {*entry.changes, *entry.counted} <= CHANGES.keys()
         assert re.search(r"[.)]$", entry.meaning), entry.key
         assert 10 < len(entry.meaning) < 300, entry.key
 
@@ -60,6 +60,14 @@ def test_keys_that_are_in_one_percent_of_the_bundled_configs_are_described() -> 
             counts[path[-2:]] = counts.get(path[-2:], 0) + 1
     common = {path for path, count in counts.items() if count >= max(9, len(configs) / 50)}
     assert {".".join(path) for path in common if find_entry(path) is None} == set()
+
+
+def test_a_key_changes_more_where_the_count_follows_from_it() -> None:
+    rotary = {fact.path: fact for fact in explain_keys(LLAMA_8B)}["max_position_embeddings"]
+    assert (rotary.changes, rotary.as_dict()["changes"]) == ("quality", ["quality"])
+    learned = {fact.path: fact for fact in explain_keys({"model_type": "bert", "max_position_embeddings": 512})}
+    assert learned["max_position_embeddings"].changes == "memory, quality"
+    assert {fact.changes for fact in explain_keys({"flux_capacitor": 1})} == {"unknown"}
 
 
 def test_a_key_means_another_thing_below_another_key() -> None:

@@ -52,6 +52,7 @@ class Entry(NamedTuple):
     group: str
     meaning: str
     changes: tuple[str, ...]
+    counted: tuple[str, ...] = ()  #: what it changes besides in models whose count follows from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,16 @@ class KeyFact:
         return self.entry.meaning if self.entry else "Not documented: zoo has no description of this key."
 
     @property
+    def changed(self) -> tuple[str, ...]:
+        """What it changes in this model, in the words of :data:`CHANGES`; nothing for a key that nobody documents."""
+        if self.entry is None:
+            return ()
+        counted = self.entry.counted if self.use == "ledger" else ()
+        return tuple(word for word in CHANGES if word in self.entry.changes or word in counted)
+
+    @property
     def changes(self) -> str:
-        return ", ".join(CHANGES[word] for word in self.entry.changes) if self.entry else "unknown"
+        return ", ".join(CHANGES[word] for word in self.changed) if self.entry else "unknown"
 
     def as_dict(self) -> dict[str, Any]:
         is_section = isinstance(self.value, Mapping) and not is_data(self.path.rpartition(".")[2], self.value)
@@ -84,7 +93,7 @@ class KeyFact:
             "text": self.text,
             "group": self.group,
             "meaning": self.entry.meaning if self.entry else None,
-            "changes": list(self.entry.changes) if self.entry else None,
+            "changes": list(self.changed) if self.entry else None,
             "read": self.use,
         }
 
@@ -96,7 +105,8 @@ def load_glossary() -> Mapping[str, Entry]:
     entries: dict[str, Entry] = {}
     for group, keys in tables.items():
         for key, said in keys.items():
-            entry = Entry(key, group, said["meaning"], tuple(said["changes"].split()))
+            counted = tuple(said.get("counted", "").split())
+            entry = Entry(key, group, said["meaning"], tuple(said["changes"].split()), counted)
             for name in (key, *said.get("also", ())):
                 if name in entries:
                     raise ValueError(f"{name} is described twice")
