@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.estimating import bench_estimates, load_configs
+from benchmarks.reporting import bench_report
 
 LLAMA = {
     "model_type": "llama",
@@ -104,5 +105,5 @@ def zoo_command() -> str:
 
 
 if __name__ == "__main__":
-    for bench in (bench_estimates, bench_against_building, bench_process, bench_sync_and_report):
+    for bench in (bench_estimates, bench_against_building, bench_process, bench_sync_and_report, bench_report):
         bench()
