@@ -70,6 +70,16 @@ def test_a_key_changes_more_where_the_count_follows_from_it() -> None:
     assert {fact.changes for fact in explain_keys({"flux_capacitor": 1})} == {"unknown"}
 
 
+def test_no_count_follows_from_a_key_that_changes_nothing() -> None:
+    idle = {"nothing", "training", "decoding"}
+    wrong = set()
+    for record in read_snapshot():
+        for fact in explain_keys(record.config or {}):
+            if fact.use == "ledger" and fact.entry and set(fact.changed) <= idle:
+                wrong.add(fact.path)
+    assert wrong == set()
+
+
 def test_a_key_means_another_thing_below_another_key() -> None:
     assert "recipe" in find_entry(("rope_scaling", "type")).meaning.lower()  # type: ignore[union-attr]
     assert "integers" in find_entry(("weights", "type")).meaning  # type: ignore[union-attr]

@@ -79,7 +79,8 @@ class KeyFact:
         if self.entry is None:
             return ()
         counted = self.entry.counted if self.use == "ledger" else ()
-        return tuple(word for word in CHANGES if word in self.entry.changes or word in counted)
+        said = set(self.entry.changes) - ({"nothing"} if counted else set())
+        return tuple(word for word in CHANGES if word in said or word in counted)
 
     @property
     def changes(self) -> str:
