@@ -99,8 +99,9 @@ def list_found(one: Found) -> tuple[str, ...]:
 def print_search(out: Context, search: Search, found: int, shown: int) -> None:
     """What was looked at and what was left out."""
     out.note(
-        f"models looked at: {search.looked_at:,}; they fit: {found:,} (twins counted once); too large: {search.larger:,}; "
-        f"made for fewer tokens: {search.shorter:,}; without numbers: {search.no_numbers:,}"
+        f"models looked at: {search.looked_at:,}; they fit: {found:,} (twins counted once);"
+        f" too large: {search.larger:,}; made for fewer tokens: {search.shorter:,};"
+        f" without numbers: {search.no_numbers:,}"
     )
     if shown < found:
         out.note(f"{shown:,} of {found:,} are shown (--limit shows more)")
