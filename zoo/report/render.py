@@ -89,8 +89,9 @@ class Sources:
         return next(f / name for f in self.folders if (f / name).is_file()).read_text(encoding="utf-8")
 
     def make_environment(self) -> Environment:
-        """Jinja that escapes everything, knows no undefined names, and lets a template reach nothing but the view."""
-        return ImmutableSandboxedEnvironment(
+        """Jinja that escapes everything and knows no undefined names; a template of one's own is kept to the view."""
+        kind = Environment if len(self.folders) == 1 else ImmutableSandboxedEnvironment
+        return kind(
             loader=FileSystemLoader(self.folders),
             autoescape=True,
             undefined=StrictUndefined,
