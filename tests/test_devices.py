@@ -128,4 +128,4 @@ def test_what_is_no_price_is_refused(said: str) -> None:
 def test_it_is_said_how_far_figures_were_checked() -> None:
     assert "memory on a page of the maker" in describe_source(find_device("TPU v4"))
     assert "tflops on somebody else's page" in describe_source(find_device("H200"))
-    assert "not compared with a page" in describe_source(find_device("MI210"))
+    assert "not compared with a page" in describe_source(find_device("Radeon AI PRO R9700"))
