@@ -58,3 +58,28 @@ def test_a_folder_without_templates_is_refused(folder: Path) -> None:
         render_html(make_view(make_rows(1)), folder)
     with pytest.raises(UsageError, match="is no folder"):
         render_html(make_view(make_rows(1)), folder / "nowhere")
+
+
+def test_every_field_of_the_view_is_documented() -> None:
+    from dataclasses import fields
+
+    from zoo.report import blocks, tables
+    from zoo.report.charts import Chart
+    from zoo.report.view import ModelEntry, ReportView
+
+    text = (Path(__file__).parents[2] / "docs/reports.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    objects = (
+        ReportView, ModelEntry, Chart, tables.Table, tables.Head, tables.Cell, blocks.Prose, blocks.Heading,
+        blocks.Items, blocks.Terms, blocks.Strips, blocks.Sheet, blocks.Summary,
+    )  # fmt: skip
+    for kind in objects:
+        names = {f"`{field.name}`" for field in fields(kind)}
+        assert any(all(name in row for name in names) for row in rows), kind
+
+
+def test_every_section_is_documented() -> None:
+    from zoo.report.sections import PLANS
+
+    text = (Path(__file__).parents[2] / "docs/reports.md").read_text(encoding="utf-8")
+    assert all(f"`{plan.id}`" in text for plan in PLANS)
