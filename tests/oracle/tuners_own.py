@@ -1,9 +1,11 @@
-"""What Kimi-K3 and DeepSeek-OCR 2 must say, whose own files transformers does not read."""
+"""What Kimi-K3 and DeepSeek-OCR 2 must say, whose own files transformers does not read; and what varies in CSM."""
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+from tests.oracle.tuners_rest import maybe
 from tests.oracle.vary import Tuner
 
 LINEAR: dict[str, Any] = {
@@ -80,7 +82,30 @@ OCR: dict[str, Any] = {
     "projector_config": {"n_embed": 64, "projector_type": "linear"},
     "vision_config": {"width": {"qwen2-0-5b": {"dim": 896}, "sam_vit_b": {}}},
 }
-TUNERS: dict[str, Tuner] = {}
+
+
+def tune_csm(rng: random.Random, config: dict[str, Any]) -> None:
+    config["num_attention_heads"] = heads = rng.choice([2, 4])
+    config |= {"hidden_size": 16 * heads, "num_codebooks": rng.choice([2, 4]), "vocab_size": rng.choice([17, 33])}
+    maybe(rng, config, text_vocab_size=[64], head_dim=[8, 16], mlp_bias=[True], attention_bias=[True])
+    maybe(rng, config, num_key_value_heads=[1, heads, None])
+    config["depth_decoder_config"] = depth = {"num_codebooks": config["num_codebooks"], "hidden_size": 32}
+    depth |= {"vocab_size": config["vocab_size"], "backbone_hidden_size": config["hidden_size"]}
+    depth |= {"num_attention_heads": rng.choice([2, 4]), "num_key_value_heads": rng.choice([1, 2])}
+    maybe(rng, depth, num_hidden_layers=[1, 2], head_dim=[8], intermediate_size=[48], mlp_bias=[True])
+    maybe(rng, depth, attention_bias=[True])
+    if rng.random() < 0.5:
+        config["tie_codebooks_embeddings"] = False
+        maybe(rng, depth, num_codebooks=[5], vocab_size=[40], backbone_hidden_size=[24])
+    maybe(rng, config, 0.3, tie_word_embeddings=[True, False])
+    config["codec_config"] = codec = {"model_type": "mimi", "hidden_size": 32, "num_filters": 4}
+    codec |= {"num_attention_heads": 4, "num_key_value_heads": rng.choice([1, 4]), "num_hidden_layers": 2}
+    codec["upsample_groups"] = rng.choice([1, 32])
+    maybe(rng, codec, codebook_size=[16], codebook_dim=[8], num_quantizers=[6], intermediate_size=[48])
+    maybe(rng, config, 0.3, architectures=[["CsmBackboneModel"], ["CsmForConditionalGeneration"]])
+
+
+TUNERS: dict[str, Tuner] = {"csm": tune_csm}
 REQUIRED: dict[str, dict[str, Any]] = {
     "kimi_k3": {"text_config": TEXT, "vision_config": VISION},
     "deepseek_vl_v2": OCR,
