@@ -8,9 +8,9 @@ from benchmarks.soak import run_soak
 
 
 def test_a_soak_ends_with_exactly_what_a_calm_run_ends_with(tmp_path: Path) -> None:
-    outcome = run_soak(tmp_path, 300, 3)
+    outcome = run_soak(tmp_path, 200, 2)
     assert outcome.differences == []
     assert outcome.fetched_twice == []
     assert outcome.faults_of_checks == []
-    assert outcome.kills >= 1
-    assert outcome.broken > 20
+    assert outcome.runs >= 3
+    assert outcome.broken > 10

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import threading
+import time
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,21 +51,24 @@ class TestToken:
         assert SECRET not in out + err
         assert holds(tmp_path, SECRET) == []
 
-    def test_anonymous_sends_none(self, secret_hub: HubServer, synced: Synced) -> None:
-        code, out, _ = synced.run("--all", "--source", "hub", "--anonymous", "--json", HF_TOKEN=SECRET)
-        assert (code, json.loads(out)["by_kind"]) == (0, {"gated": 1})
+    def test_anonymous_sends_none(self, secret_hub: HubServer, synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HF_TOKEN", SECRET)
+        assert synced.sync(anonymous=True).by_kind == {"gated": 1}
         assert not any("authorization" in request.headers for request in secret_hub.requests)
 
     def test_without_one_what_is_public_is_read(self, secret_hub: HubServer, synced: Synced) -> None:
         assert synced.sync().new == 1
         assert not any("authorization" in request.headers for request in secret_hub.requests)
 
-    def test_a_stale_one_is_named_but_not_shown(self, synced: Synced) -> None:
+    @pytest.mark.parametrize("token", ["hf_stale", "hf_st ale", "hf_stalé"])
+    def test_a_bad_one_is_named_but_not_shown(
+        self, synced: Synced, token: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HF_TOKEN", token)
         synced.hub.add("org/a", CONFIG)
-        code, out, err = synced.run("--all", "--source", "hub", "--debug", HF_TOKEN="hf_stale")
-        assert code != 0
-        assert "the Hub refuses the token: log in again (hf auth login), or use --anonymous" in err
-        assert "hf_stale" not in out + err
+        with pytest.raises(HubError, match=r"log in again \(hf auth login\)") as refused:
+            synced.sync()
+        assert token not in "".join(traceback.format_exception(refused.value))
 
     def test_a_redirect_to_another_host_never_sees_it(
         self, secret_hub: HubServer, synced: Synced, monkeypatch: pytest.MonkeyPatch
@@ -96,24 +99,40 @@ class TestEnvironment:
             assert synced.sync().new == 12
             assert all(path.startswith("/hf/") for path in mirror.paths)
 
-    def test_a_proxy_is_used_and_no_proxy_is_heeded(self, synced: Synced) -> None:
+    def test_a_proxy_is_used_and_no_proxy_is_heeded(self, synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
         synced.hub.add("org/a", CONFIG)
         with MirrorServer("", "") as proxy:
-            code, out, err = synced.run("--all", "--source", "hub", "--json", HTTP_PROXY=proxy.url, NO_PROXY="")
-            assert code == 0, err
-            assert json.loads(out)["new"] == 1
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            monkeypatch.setenv("NO_PROXY", "")
+            assert synced.sync().new == 1
             assert [path.startswith(f"{synced.hub.url}/api/") for path in proxy.paths] == [True, True]
-            assert synced.run("--all", "--source", "hub", HTTP_PROXY=proxy.url, NO_PROXY="127.0.0.1")[0] == 0
+            monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+            assert synced.sync().unchanged == 1
             assert len(proxy.paths) == 2
 
-    def test_a_proxy_that_is_not_there_is_said_at_once(self, synced: Synced) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = f"http://user:geheim@127.0.0.1:{free.getsockname()[1]}"
-        code, _, err = synced.run("--all", "--source", "hub", HTTP_PROXY=address, NO_PROXY="")
-        assert code == 4
-        assert "cannot be reached" in err
-        assert "geheim" not in err
+    @pytest.mark.parametrize(
+        ("proxy", "said"),
+        [
+            ("http://user:geheim@127.0.0.1:9", "cannot be reached at .*: connection refused"),
+            ("gopher://user:geheim@host", "is no address of a proxy"),
+            ("socks5://user:geheim@host:1", "a SOCKS proxy needs one more package"),
+        ],
+    )
+    def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
+        self, synced: Synced, monkeypatch: pytest.MonkeyPatch, proxy: str, said: str
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "")
+        with pytest.raises(HubError, match=said) as refused:
+            synced.sync()
+        assert "geheim" not in str(refused.value)
+
+    def test_a_name_that_nobody_knows_is_said_at_once(self, synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
+        began = time.monotonic()
+        with pytest.raises(HubError, match=r"cannot be reached at http://hub\.invalid: "):
+            synced.sync()
+        assert time.monotonic() - began < 5
 
 
 class TestTls:
@@ -139,6 +158,11 @@ class TestTls:
         with pytest.raises(HubError, match="its certificate is not trusted"):
             secure.sync()
         assert secure.hub.requests == []
+
+    def test_certificates_that_are_none_are_named(self, secure: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(secure.path))
+        with pytest.raises(HubError, match="SSL_CERT_FILE or SSL_CERT_DIR names no certificates"):
+            secure.sync()
 
     def test_a_redirect_from_https_to_http_is_not_followed(
         self, secure: Synced, hub: HubServer, monkeypatch: pytest.MonkeyPatch

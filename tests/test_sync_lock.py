@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.sync_fixtures import Synced, hub, synced, template
+from zoo.cli import main
 from zoo.db.session import open_engine
 from zoo.errors import DatabaseProblem
 from zoo.sync_lock import hold_sync_lock
@@ -23,6 +24,7 @@ __all__ = ["hub", "synced", "template"]
 
 HOLD = """
 import sys, time
+from zoo.cli import main
 from zoo.db.session import open_engine
 from zoo.sync_lock import hold_sync_lock
 with hold_sync_lock(open_engine(sys.argv[1], write=True), print):
@@ -85,17 +87,21 @@ def test_a_holder_that_has_only_just_begun_has_no_name_yet(synced: Synced) -> No
             pass
 
 
-def test_two_syncs_at_once_both_end_well_and_fetch_nothing_twice(synced: Synced) -> None:
+def test_two_syncs_at_once_both_end_well_and_fetch_nothing_twice(
+    synced: Synced, capsys: pytest.CaptureFixture[str]
+) -> None:
     for number in range(60):
         synced.hub.add(f"org/m{number:03}", {"model_type": "llama", "hidden_size": 64 * (number + 1)})
     synced.hub.latency = 0.1
     first = synced.start("--all", "--source", "hub", "--json", "--jobs", "4")
     while not synced.hub.requests:
         time.sleep(0.02)
-    code, out, err = synced.run("--all", "--source", "hub", "--json")
+    with pytest.raises(SystemExit) as left:
+        main(["--db", str(synced.path), "sync", "--all", "--source", "hub", "--json"])
+    second = capsys.readouterr()
     one, _ = first.communicate(timeout=30)
-    assert (first.returncode, code) == (0, 0)
-    assert f"zoo: waiting for another sync to end: process {first.pid} on " in err
-    assert (json.loads(one)["new"], json.loads(out)["unchanged"]) == (60, 60)
+    assert (first.returncode, left.value.code) == (0, 0)
+    assert f"zoo: waiting for another sync to end: process {first.pid} on " in second.err
+    assert (json.loads(one)["new"], json.loads(second.out)["unchanged"]) == (60, 60)
     assert synced.hub.count("config.json") == 60
     assert os.stat(synced.path.with_name("zoo.sqlite-sync")).st_size == 0

@@ -71,7 +71,7 @@ def list_files(item: Mapping[str, Any]) -> frozenset[str] | None:
     siblings = item.get("siblings")
     if not isinstance(siblings, list):
         return None
-    names = [sibling.get("rfilename") if isinstance(sibling, dict) else None for sibling in siblings]
+    names: list[Any] = [sibling.get("rfilename") if isinstance(sibling, dict) else None for sibling in siblings]
     return frozenset(names) if all(isinstance(name, str) for name in names) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import ssl
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -124,7 +125,9 @@ def describe_error(error: BaseException) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return "its certificate is not trusted (SSL_CERT_FILE names a file of those that are)"
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
+            # asyncio puts the address into its own text.
+            number = 0 if isinstance(cause, socket.gaierror) else cause.errno or 0
+            return (os.strerror(number) if number > 0 else cause.strerror).lower()
         cause = cause.__cause__ or cause.__context__
     names = {
         "ConnectError": "no connection",
