@@ -136,7 +136,7 @@ CAUSAL = (
     *("bamba", "falcon_h1", "falcon_mamba", "granitemoehybrid", "jamba", "mamba", "mamba2", "nemotron_h"),
     *("nemotron_h_omni", "zamba", "zamba2", "bailing_hybrid", "glm5_next", "glm5_next_text", "kimi_linear"),
     *("minicpmv4_6", "olmo_hybrid", "qwen3_5", "qwen3_5_moe", "qwen3_5_text"),
-    *("qwen3_next", "qwen4_exp", "qwen4_exp_text", "inkling2", "inkling2_text", "inkling_text"),
+    *("qwen3_next", "qwen4_exp", "qwen4_exp_text", "inkling2", "inkling2_text", "inkling_mm_model", "inkling_text"),
     *("lfm2_vl", "lfm3", "lfm3_vl"),
 )
 DIFFERENCES = {

@@ -43,7 +43,9 @@ class Run:
 
     @cached_property
     def source(self) -> int:
-        """Tokens of the source."""
+        """Tokens of the source: of an image as many as it is made into, by a resampler if there is one."""
+        if self.config.get("use_resampler"):
+            return int((self.config.get("perceiver_config") or {}).get("resampler_n_latents", 64))
         return next((s.window for s in self.states if s.kind == "cross" and s.window), self.tokens)
 
     def passing(self, stack: str) -> int:

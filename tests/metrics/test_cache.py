@@ -38,18 +38,14 @@ CONVENTIONS = {
     "spare layers": "xLSTM makes room for num_hidden_layers where num_blocks is fewer",
     "unfinished": "DeepSeek-V4 keeps the tokens that make up no entry yet: those there are, not the most there can be",
     "whole entries": "DeepSeek-V4 has an entry once its tokens are complete, not a share of it for each token",
+    "anew": "Idefics works keys and values of the image out for each token anew; engines keep them",
     "twice": "DeepSeek-V4's layers that only slide keep their one vector as key and as value",
 }
 
 SEEING = (
-    "blip",
     "blip-2",
-    "idefics",
     "instructblip",
     "instructblipvideo",
-    "kosmos-2",
-    "pp_formulanet",
-    "vision-encoder-decoder",
 )
 SECTIONS = ("deepseek_ocr2_text", "diffusion_gemma_text", "emu3_text_model", "unlimited_ocr_text")
 #: Types of which nothing is recorded, and why.
@@ -61,8 +57,6 @@ NOT_RUN = {
     "blt": "its patches come from a model of their own, of fixed sizes",
     "granite4_vision": "its class gives no cache back; llava_next and granite are recorded",
     "granite4_vision_text": "its class gives no cache back; llava_next and granite are recorded",
-    "inkling_mm_model": "its sizes do not shrink with a section that is left out: 767 B parameters are too many to run",
-    "mistral_large4": "its sizes do not shrink with a section that is left out; mistral_large4_text is recorded",
     **dict.fromkeys(("qwen2_5_omni", "qwen3_omni_moe"), "it generates by way of its talker; the thinker is recorded"),
     "openai-gpt": "its class keeps nothing and computes all anew; engines keep keys and values",
 }
@@ -104,6 +98,8 @@ class Run:
     def hold(self, state: State, layer: int | None, tokens: int) -> int:
         """Elements of ``state`` in one layer."""
         if state.kind == "cross":
+            if self.follows("anew", "idefics"):
+                return 0
             return state.fixed or state.per_token * SOURCE
         if self.model_type == "deepseek_v4":
             return self.hold_entries(state, layer, tokens)

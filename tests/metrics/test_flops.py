@@ -89,11 +89,12 @@ def test_prefill_is_weights_and_recurrence_and_attention_over_real_spans(run: Ru
     flops = sum_flops(run.ledger, [run.tokens])
     encoder = bool(group_weights(run.ledger)["encoder"])
     states = [s for s in run.states if s.stack == "encoder" or not encoder]
-    passed = run.source if encoder else run.tokens
+    source = next((s.window for s in run.states if s.kind == "cross" and s.window), run.tokens)
+    passed = source if encoder else run.tokens
     spans = sum(s.flops_per_pos * s.repeats * count_pairs(s, passed) for s in states)
     more = sum(s.flops_per_token * s.repeats for s in states) * passed
     groups = group_weights(run.ledger)
-    weights = 2 * (groups["encoder" if encoder else "main"] * passed + groups["cross"] * run.source + groups["once"])
+    weights = 2 * (groups["encoder" if encoder else "main"] * passed + groups["cross"] * source + groups["once"])
     assert flops.prefill_at[str(run.tokens)] == weights + more + spans
     assert flops.forward_per_token == 2 * (groups["main"] + groups["encoder"] + groups["cross"])
 

@@ -122,7 +122,7 @@ def test_a_tied_head_costs_flops_though_it_stores_nothing() -> None:
 #: Decoders that read what a tower saw, and how many tokens that is: as many as of the text where it is not said.
 READERS = [
     ({"model_type": "mllama"}, None),
-    ({"model_type": "blip"}, None),
+    ({"model_type": "blip"}, 577),
     ({"model_type": "trocr"}, None),
     ({"model_type": "evolla"}, 64),
     (

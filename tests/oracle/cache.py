@@ -46,11 +46,20 @@ RUN_WITH: dict[str, dict[str, Any]] = {
     **{name: {"text_config": HALF_AS_WIDE} for name in ("glm4v", "glm46v", "glm_ocr")},
     "mistral_large4_text": LATENT,
     "mistral_large4": {"text_config": LATENT},
+    "inkling_mm_model": {
+        "text_config": {"vocab_size": 97},
+        "vision_config": {"model_type": "inkling_vision", "hidden_size": 16, "n_layers": 9, "patch_size": 4},
+        "audio_config": {"model_type": "inkling_audio", "hidden_size": 16},
+    },
+    "pp_formulanet": {"text_config": {"max_position_embeddings": 256}},
+    "blip": {"text_config": {"max_position_embeddings": 256}},
     "hunyuan_vl_text": TURNED,
     "hunyuan_vl": {"text_config": TURNED},
 }
 #: Types whose classes keep a cache only when asked to.
-ASKED = ("evolla", "granite4_vision", "pix2struct")
+ASKED = ("evolla", "granite4_vision", "inkling_mm_model", "pix2struct")
+#: Types whose text is decoded only with an image.
+LOOKING = ("blip", "idefics", "kosmos-2", "pp_formulanet", "vision-encoder-decoder")
 #: Runs beside the variations: what they do not come upon.
 EXTRA: dict[str, tuple[dict[str, Any], ...]] = {
     "falcon": (
@@ -105,6 +114,33 @@ def make_ids(config: Any, tokens: int) -> Any:
     return torch.tensor([[plain[(7 * n) % len(plain)] for n in range(tokens)]])
 
 
+def as_pair(size: Any) -> tuple[int, int]:
+    """Height and width of an image, which may be given as one."""
+    height, width = size if isinstance(size, list | tuple) else (size, size)
+    return height, width
+
+
+def make_image(model: Any, ids: Any, source: int) -> dict[str, Any]:
+    """Text with the image that it asks for, or with what a tower would say of one."""
+    import torch
+
+    config, tokens = model.config, ids.shape[1]
+    if config.model_type == "kosmos-2":
+        count = min(tokens, config.latent_query_num)
+        said = torch.zeros(1, count, config.text_config.embed_dim)
+        return {
+            "input_ids": ids,
+            "image_embeds": said,
+            "image_embeds_position_mask": torch.arange(tokens)[None] < count,
+        }
+    if config.model_type == "idefics":
+        said = torch.zeros(1, 1, source, config.vision_config.embed_dim)
+        return {"input_ids": ids, "image_encoder_embeddings": said, "image_attention_mask": torch.ones(1, tokens, 1)}
+    tower = config.encoder if config.model_type == "vision-encoder-decoder" else config.vision_config
+    image = torch.zeros(1, getattr(tower, "num_channels", 3), *as_pair(tower.image_size))
+    return {"pixel_values": image, "decoder_input_ids" if config.is_encoder_decoder else "input_ids": ids}
+
+
 def make_inputs(model: Any, tokens: int, source: int = SOURCE) -> dict[str, Any]:
     """What the model is fed: text; with an encoder its source; with cross-attention alone what an encoder would say."""
     import inspect
@@ -120,8 +156,8 @@ def make_inputs(model: Any, tokens: int, source: int = SOURCE) -> dict[str, Any]
     if "flattened_patches" in takes and config.is_encoder_decoder:
         width = model.encoder.embeddings.patch_projection.in_features + 2
         return {"flattened_patches": torch.ones(1, source, width), "decoder_input_ids": ids}
-    if config.is_encoder_decoder and "input_ids" not in takes:
-        raise LookupError("its encoder sees images")
+    if config.model_type in LOOKING:
+        return make_image(model, ids, source)
     if config.is_encoder_decoder:
         return {"input_ids": make_ids(config, source), "decoder_input_ids": ids}
     if config.model_type == "mllama":
@@ -176,13 +212,22 @@ def measure_cache(model: Any, tokens: int) -> list[Held]:
     inputs = make_inputs(model, tokens)
     if model.config.model_type in ASKED:
         inputs["use_cache"] = True
+    inside: list[Any] = []  # what a model within gave back, where the class does not hand it on
+
+    def listen(_module: Any, _arguments: Any, answer: Any) -> None:
+        inside.append(answer.get("past_key_values") if isinstance(answer, Mapping) else None)
+
+    hooks = [module.register_forward_hook(listen) for module in model.modules()]
     with torch.no_grad():
         output = model(**inputs)
+    for hook in hooks:
+        hook.remove()
     found = (
         output.get("past_key_values"),
         inputs.get("past_key_values"),
         output.get("cache_params"),
         output.get("mems"),
+        *inside,
     )
     kept = next((cache for cache in found if cache is not None), None)
     held = [sort_tensor(path, tuple(tensor.shape)) for path, tensor in walk_tensors(kept)]

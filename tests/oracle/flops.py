@@ -102,7 +102,7 @@ def sort_operation(module: str, operation: str, recurrent: set[int], *, dense: b
     if operation not in BATCHED or dense or words[-2:-1] == ["layers"]:  # a layer itself mixes residual streams
         return "linear"
     if "experts" in module:
-        return "experts"
+        return "linear" if "shared" in module else "experts"
     layer = next((int(word) for word in words if word.isdigit()), None)
     return "recurrent" if layer in recurrent or any(word in words for word in RECURRENT) else "attention"
 

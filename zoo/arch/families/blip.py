@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from zoo.arch.attention import Attention, CrossAttention, FusedAttention
 from zoo.arch.config import MULTI_HEAD, Config, Dim, UnsupportedError
 from zoo.arch.families.bert import PREDICTIONS, PROJECTIONS, Dense
+from zoo.arch.families.image_pairs import fix_source
 from zoo.arch.families.llava import read_text, refuse_flat
 from zoo.arch.families.llava_kin import find_supported
 from zoo.arch.families.vision import VISION_DIMS, Projector, Tower
@@ -15,7 +16,7 @@ from zoo.arch.layers import At, Flag, at, by_kind, stack, when
 from zoo.arch.mlp import Mlp
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Architecture, Head, register
-from zoo.arch.rows import Block, Place, Row, Tensor
+from zoo.arch.rows import Block, Place, Row, State
 
 
 def embed_patches(c: Config, p: Place) -> Iterable[Row]:
@@ -42,11 +43,16 @@ TEXT_DIMS: dict[str, Dim] = {**MULTI_HEAD, "positions": "max_position_embeddings
 
 
 def attend_to_image(c: Config, p: Place) -> Iterable[Row]:
-    """Keys and values are as wide as the text, and made from features as wide as the tower."""
-    vision = c.parent.section("vision_config", VISION_DIMS).hidden if c.parent else c.hidden
+    """Keys and values are as wide as the text, and made from features as wide as the tower, as many as it has."""
+    vision = c.parent.section("vision_config", VISION_DIMS) if c.parent else None
     for row in at("crossattention", CrossAttention(PROJECTIONS, bias=True), layer_norm("output.LayerNorm"))(c, p):
-        is_source = isinstance(row, Tensor) and row.stack == "cross" and len(row.shape) == 2
-        yield row._replace(shape=(row.shape[0], vision)) if isinstance(row, Tensor) and is_source else row
+        if vision is None:
+            yield row
+        elif isinstance(row, State):
+            yield fix_source(row, vision.patches + 1)
+        else:
+            is_source = row.stack == "cross" and len(row.shape) == 2
+            yield row._replace(shape=(row.shape[0], vision.hidden)) if is_source else row
 
 
 def text_stack(*, decoder: bool) -> At:
