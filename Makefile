@@ -15,7 +15,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 MODELS ?= llama,mistral
 OUT    ?= reports/out
 
-.PHONY: help setup system report sync test check style lock bench oracle clean
+.PHONY: help setup system report sync test check style lock bench soak oracle clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ lock: setup ## choose the newest versions again and write requirements.lock
 
 bench: setup ## speed and memory, as ratios to a named peer in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## thousands of models under faults of all kinds, the sync killed in between:  make soak ARGS="10000 12"
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 oracle: setup ## compare every architecture with transformers on the meta device (installs torch and transformers)
 	@bash .ci/install $(VENV) oracle

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from benchmarks.crawling import bench_crawl, bench_walk
 from benchmarks.estimating import bench_estimates, load_configs
 from benchmarks.reporting import bench_report
 
@@ -105,5 +106,13 @@ def zoo_command() -> str:
 
 
 if __name__ == "__main__":
-    for bench in (bench_estimates, bench_against_building, bench_process, bench_sync_and_report, bench_report):
+    for bench in (
+        bench_estimates,
+        bench_against_building,
+        bench_process,
+        bench_sync_and_report,
+        bench_report,
+        bench_crawl,
+        bench_walk,
+    ):
         bench()
