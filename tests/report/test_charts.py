@@ -97,8 +97,8 @@ def test_a_sparse_model_has_two_marks_and_a_dense_one() -> None:
     assert root.findtext(f"{SVG}title") == f"{chart.title}. {chart.note}"
 
 
-def test_one_dot_alone_is_no_chart() -> None:
-    assert scatter.draw_size_chart(make_models(make_rows(1))) is None
+def test_two_dots_are_no_chart() -> None:
+    assert scatter.draw_size_chart(make_models(make_rows(2))) is None
 
 
 def test_labels_of_twenty_models_keep_out_of_each_others_way() -> None:

@@ -18,7 +18,7 @@ from zoo.report.render import PdfUnavailable, render_pdf
 from zoo.report.svg import measure_text
 
 #: Enough to have every kind of table on many pages, at half of the time.
-SECTIONS = ("answer", "key_parameters", "parameters", "attention", "cache", "method", "glossary")
+SECTIONS = ("answer", "key_parameters", "parameters", "attention", "cache", "memory", "method", "glossary")
 
 
 class Span(NamedTuple):

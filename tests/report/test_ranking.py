@@ -120,8 +120,8 @@ def test_a_frontier_is_made_of_those_that_none_beats() -> None:
     assert [m.label for m in find_frontier(models)[-1:]] == ["Mixtral-8x7B-v0.1"]
     beaten = {m.label for m in models} - {m.label for m in find_frontier(models)}
     assert "Mistral-7B-v0.1" in beaten
-    twins = read_models([make_row("a/one", LLAMA), make_row("b/two", LLAMA)], (1 << 15,))
-    assert len(find_frontier(twins)) == 2
+    twins = read_models([make_row(f"a/{name}", LLAMA) for name in ("one", "two", "three")], (1 << 15,))
+    assert len(find_frontier(twins)) == 3
     chart = draw_size_chart(twins)
     assert chart is not None
     assert chart.title.endswith("none of these beats another in both")
@@ -135,12 +135,12 @@ def date_models(*days: str | None) -> tuple[ReportModel, ...]:
 @pytest.mark.parametrize(
     ("days", "ticks"),
     [
-        (("2024-01-10", "2024-03-20"), {"2024-01", "2024-02", "2024-03"}),
-        (("2024-01-10", "2025-03-20"), {"2024-04", "2024-10", "2025-01"}),
-        (("2019-05-01", "2025-03-20"), {"2020", "2023", "2025"}),
+        (("2024-01-10", "2024-02-02", "2024-03-20"), {"2024-01", "2024-02", "2024-03"}),
+        (("2024-01-10", "2024-02-02", "2025-03-20"), {"2024-04", "2024-10", "2025-01"}),
+        (("2019-05-01", "2024-02-02", "2025-03-20"), {"2020", "2023", "2025"}),
     ],
 )
-def test_the_axis_of_time_has_months_quarters_or_years(days: tuple[str, str], ticks: set[str]) -> None:
+def test_the_axis_of_time_has_months_quarters_or_years(days: tuple[str, ...], ticks: set[str]) -> None:
     chart = draw_timeline(date_models(*days))
     assert chart is not None
     assert all(f">{tick}<" in chart.svg for tick in ticks)
@@ -149,9 +149,9 @@ def test_the_axis_of_time_has_months_quarters_or_years(days: tuple[str, str], ti
 
 
 def test_one_day_or_one_model_is_no_timeline() -> None:
-    assert draw_timeline(date_models("2024-01-01", "2024-01-01")) is None
-    assert draw_timeline(date_models("2024-01-01", None)) is None
-    assert draw_timeline(date_models("2024-01-01", "no date")) is None
+    assert draw_timeline(date_models("2024-01-01", "2024-01-01", "2024-01-01")) is None
+    assert draw_timeline(date_models("2024-01-01", "2024-01-02", None)) is None
+    assert draw_timeline(date_models("2024-01-01", "2024-01-02", "no date")) is None
 
 
 def test_kept_analyses_are_taken_where_they_hold_the_context() -> None:

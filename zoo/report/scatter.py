@@ -29,6 +29,8 @@ from zoo.report.tables import Head, Line, Table, count_cell, head_model, text_ce
 HEIGHT = 380.0
 #: With more dots than this, a colour stands for a kind of attention instead of a model, and only a few have names.
 MOST_NAMED = 20
+#: Of fewer dots a table says as much.
+FEWEST = 3
 #: So many of many dots have their name beside them.
 MOST_LABELS = 14
 #: The kinds of attention, in the order of their colours.
@@ -85,9 +87,9 @@ def _is_alike(a: ReportModel, b: ReportModel) -> bool:
 
 
 def draw_size_chart(models: Sequence[ReportModel]) -> Chart | None:
-    """Parameters against bytes of cache per token; None where fewer than two models have a place."""
+    """Parameters against bytes of cache per token; None where too few models have a place."""
     placed = list_placed(models)
-    if len(placed) < 2:
+    if len(placed) < FEWEST:
         return None
     frontier = find_frontier(placed)
     growth = [m.get("kv_cache.bytes_per_token") for m in placed]

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from zoo.report.charts import WIDTH, Chart, Frame
 from zoo.report.format import format_count, format_short
 from zoo.report.models import ReportModel
-from zoo.report.scatter import HEIGHT, MOST_LABELS, MOST_NAMED, Dot, draw_dots, draw_key, draw_rises, find_group
+from zoo.report.scatter import FEWEST, HEIGHT, MOST_LABELS, MOST_NAMED, Dot, draw_dots, draw_key, draw_rises, find_group
 from zoo.report.svg import draw_line, round_out, wrap_svg, write_text
 from zoo.report.tables import Head, Line, Table, count_cell, head_model, text_cell
 
@@ -25,10 +25,10 @@ def read_day(model: ReportModel) -> date | None:
 
 
 def draw_timeline(models: Sequence[ReportModel]) -> Chart | None:
-    """Parameters by date; None where fewer than two models have both, or all came on one day."""
+    """Parameters by date; None where too few models have both, or all came on one day."""
     dated = [(day, m) for m in models if m.get("params.total") and (day := read_day(m))]
     days = [day for day, _ in dated]
-    if len(dated) < 2 or min(days) == max(days):
+    if len(dated) < FEWEST or min(days) == max(days):
         return None
     dated.sort(key=lambda pair: (pair[0], pair[1].repo_id))
     many = len(dated) > MOST_NAMED

@@ -36,5 +36,5 @@ def build_parameters(scope: Scope) -> Blocks:
         ),
         *scope.lay_out("params", "Total and active parameters, weights and biases", facts.PARAMETERS, most=6),
         draw_parts_chart(known, facts.list_parts(known), facts.PART_NAMES),
-        *scope.lay_out("parts", "Parameters by part", facts.part_facts(known), most=6),
+        *scope.lay_out("parts", "Parameters by part", facts.part_facts(known), most=5),
     )
