@@ -1,4 +1,4 @@
-"""What Kimi-K3 and DeepSeek-OCR 2 must say, whose own files transformers does not read; and what varies in CSM."""
+"""What Kimi-K3 and DeepSeek-OCR 2 must say, whose files transformers does not read; what varies in CSM and LayoutLM."""
 
 from __future__ import annotations
 
@@ -105,7 +105,15 @@ def tune_csm(rng: random.Random, config: dict[str, Any]) -> None:
     maybe(rng, config, 0.3, architectures=[["CsmBackboneModel"], ["CsmForConditionalGeneration"]])
 
 
-TUNERS: dict[str, Tuner] = {"csm": tune_csm}
+def tune_layoutlm(rng: random.Random, config: dict[str, Any]) -> None:
+    maybe(rng, config, num_labels=[3, 9, 10, 12], input_size=[32, 56], patch_size=[8, 16], num_channels=[1, 4])
+    maybe(rng, config, max_2d_position_embeddings=[32], coordinate_size=[8], shape_size=[4], rel_pos_bins=[16])
+    maybe(rng, config, 0.4, rel_2d_pos_bins=[16], type_vocab_size=[1], max_position_embeddings=[40])
+    maybe(rng, config, 0.3, has_relative_attention_bias=[False], has_spatial_attention_bias=[False])
+    maybe(rng, config, 0.2, text_embed=[False], visual_embed=[False])
+
+
+TUNERS: dict[str, Tuner] = {"csm": tune_csm, "layoutlmv3": tune_layoutlm}
 REQUIRED: dict[str, dict[str, Any]] = {
     "kimi_k3": {"text_config": TEXT, "vision_config": VISION},
     "deepseek_vl_v2": OCR,
