@@ -21,7 +21,7 @@ RUNS = read_runs()
 #: Types whose weights are multiplied by batched products in modules that attend as well.
 BATCHED_WEIGHTS = ("xlnet",)
 #: Types of which nothing is recorded, and why.
-NOT_RUN = {"xmod": "its class wants a language to be chosen by a call"}
+NOT_RUN = {"mra": "it attends by kernels of its own, in which torch sees no products"}
 
 #: Kinds of attention and of recurrence that zoo knows, and where each is measured.
 KINDS = {
@@ -54,6 +54,7 @@ KINDS = {
     "random blocks": ("big_bird", "bigbird_pegasus"),
     "hashes": ("reformer", "yoso"),
     "landmarks": ("nystromformer",),
+    "latents": ("perceiver",),
     "Fourier transforms": ("fnet",),
     "blocks of text": ("diffusion_gemma",),
 }

@@ -43,7 +43,18 @@ ENCODERS = (
         "funnel",
     ),
     *("gte", "ibert", "jina_embeddings_v3", "layoutlm", "longformer", "luke", "megatron-bert", "mobilebert"),
-    *("modernbert", "mpnet", "nomic_bert", "nystromformer", "openai-gpt", "reformer", "rembert", "roberta"),
+    *(
+        "modernbert",
+        "mra",
+        "perceiver",
+        "mpnet",
+        "nomic_bert",
+        "nystromformer",
+        "openai-gpt",
+        "reformer",
+        "rembert",
+        "roberta",
+    ),
     *("roberta-prelayernorm", "roc_bert", "roformer", "squeezebert", "tapas", "ultrabert", "xlm", "xlm-roberta"),
     *("xlm-roberta-xl", "xmod", "yoso"),
 )
@@ -54,7 +65,7 @@ ANGLES = "rotary_emb"
 RECURRENT = ("mamba",)
 BATCHED = ("bmm", "baddbmm")
 #: Types whose classes do what the counter cannot follow where gradients are wanted.
-DETACHED = ("dbrx", "deberta", "deberta-v2")
+DETACHED = ("dbrx", "deberta", "deberta-v2", "perceiver")
 
 
 def list_types() -> list[str]:

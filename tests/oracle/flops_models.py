@@ -230,4 +230,16 @@ SMALL: tuple[dict[str, Any], ...] = (
     },
     {"model_type": "big_bird", **SIZES, "num_attention_heads": 4, "block_size": 2, "num_random_blocks": 1},
     {"model_type": "reformer", **REFORMER},
+    {
+        "model_type": "perceiver",
+        "d_model": 24,
+        "d_latents": 32,
+        "num_latents": 6,
+        "num_self_attends_per_block": 2,
+        "num_self_attention_heads": 4,
+        "num_cross_attention_heads": 4,
+        "vocab_size": 96,
+        "max_position_embeddings": TOKENS,  # which is what it costs as much as, however short the text
+    },
+    {"model_type": "xmod", **SIZES, "num_attention_heads": 4, "languages": ["en", "de"], "default_language": "de"},
 )
