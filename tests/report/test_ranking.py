@@ -66,7 +66,7 @@ def test_families_are_rows_with_their_ranges(view: ReportView) -> None:
 
 def test_page_one_has_the_largest_families_and_names_what_has_no_number(view: ReportView) -> None:
     table = list_tables(view, "answer")["at-a-glance"]
-    assert table.caption == "3 families"
+    assert table.caption == "3 families at a glance"
     assert [line.head.label for line in table.lines] == ["Llama", "Mistral", "GPT-2"]
     assert "acme/odd" in str(list_blocks(view, "answer", "items"))
 
@@ -169,3 +169,13 @@ def test_kept_analyses_are_taken_where_they_hold_the_context() -> None:
     other = make_view(make_many(), context=40000)
     assert list_tables(other, "ranking")["ranked"].columns[6].label == "Cache at 40,000"
     assert list_tables(other, "ranking")["ranked"].lines[0].cells[6].sort
+
+
+def test_the_ranking_is_compared_to_a_base() -> None:
+    view = make_view(make_many(), base="acme/model-01")
+    table = list_tables(view, "ranking")["ranked"]
+    base = next(line for line in table.lines if line.head.title == "acme/model-01")
+    assert {cell.change for cell in base.cells} == {""}
+    assert table.lines[0].cells[2].change.endswith("×")
+    assert table.lines[0].cells[8].change == ""
+    assert dict(list_blocks(view, "answer", "summary")[0].sentences)["Against the base"].startswith("1 of 38 keep less")

@@ -214,3 +214,11 @@ def test_the_moment_of_a_report_can_be_set() -> None:
     assert abs((read_moment(None) - datetime.now(UTC)).total_seconds()) < 60
     with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH is 'yesterday'"):
         read_moment("yesterday")
+
+
+def test_no_two_tables_have_one_caption() -> None:
+    from zoo.report.data import list_tables as walk
+
+    for count in (2, 6, 24):
+        captions = [table.caption for _, table in walk(make_view(make_rows(count)).sections)]
+        assert len(captions) == len(set(captions))

@@ -180,7 +180,7 @@ def tabulate_curves(curves: Sequence[Curve]) -> Table:
     tokens = sorted({t for points in sizes for t in points})
     return Table(
         "cache-points",
-        "All points of the chart, in bytes",
+        "Cache of one sequence at each length, in bytes",
         "Tokens",
         tuple(Head(curve.label, model=curve.series) for curve in curves),
         tuple(Line(Head(format_count(t)), tuple(count_cell(points.get(t)) for points in sizes)) for t in tokens),

@@ -147,7 +147,7 @@ def tabulate_sizes(placed: Sequence[ReportModel], frontier: Sequence[ReportModel
             text_cell("none" if model.index in best else better[0]),
         )  # fmt: skip
         lines.append(Line(head_model(model), cells))
-    return Table("size-points", "All points of the chart", "Model", columns, tuple(lines))
+    return Table("size-points", "Parameters and KV cache per token", "Model", columns, tuple(lines))
 
 
 def place_model(frame: Frame, model: ReportModel, names: set[int] | None) -> Dot:

@@ -102,4 +102,6 @@ def tabulate_days(dated: Sequence[tuple[date, ReportModel]]) -> Table:
     lines = tuple(
         Line(head_model(m), (text_cell(day.isoformat()), count_cell(m.get("params.total")))) for day, m in dated
     )
-    return Table("time-points", "All points of the chart", "Model", (Head("Created"), Head("Parameters")), lines)
+    return Table(
+        "time-points", "When each model came, and its parameters", "Model", (Head("Created"), Head("Parameters")), lines
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from zoo.report import facts
@@ -23,6 +24,7 @@ from zoo.report.tables import (
     count_cell,
     head_source,
     make_fact,
+    mark_changes,
     no_cell,
     share_cell,
     tabulate,
@@ -30,6 +32,8 @@ from zoo.report.tables import (
 )
 from zoo.report.timeline import draw_timeline
 
+#: Columns of the ranking that are compared to a base.
+COMPARED = ("Parameters", "Active", "Weights", "KV / token")
 #: Rows of each list of leaders.
 MOST_LEADERS = 10
 
@@ -56,7 +60,7 @@ def tabulate_families(scope: Scope, most: int | None = None) -> Table:
     )  # fmt: skip
     shown = groups[:most]
     lines = tuple(Line(Head(cut_middle(name, 40)), describe_family(models, scope.context)) for name, models in shown)
-    caption = f"{len(groups)} families"
+    caption = f"{len(groups)} families" + ("" if most is None else " at a glance")
     if len(shown) < len(groups):
         caption = f"The {len(shown)} families with most models, of {len(groups)}"
     name = "families-table" if most is None else "at-a-glance"
@@ -141,6 +145,11 @@ def build_ranking(scope: Scope) -> Blocks:
         return ()
     ranks = {m.index: number for number, m in enumerate(ranked, 1)}
     columns = rank_facts(scope, ranks)
+    if (base := scope.base) is not None:
+        columns = tuple(
+            replace(fact, read=mark_changes(fact.read, base)) if fact.head.label in COMPARED else fact
+            for fact in columns
+        )
     lines = tuple(
         Line(Head(m.label, title=m.repo_id, model=m.index), tuple(f.read(m) for f in columns)) for m in ranked
     )
