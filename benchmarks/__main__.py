@@ -18,6 +18,7 @@ from statistics import median
 from benchmarks.crawling import bench_crawl, bench_walk
 from benchmarks.estimating import bench_estimates, load_configs
 from benchmarks.reporting import bench_report
+from benchmarks.saving import bench_saving
 
 LLAMA = {
     "model_type": "llama",
@@ -112,6 +113,7 @@ if __name__ == "__main__":
         bench_process,
         bench_sync_and_report,
         bench_report,
+        bench_saving,
         bench_crawl,
         bench_walk,
     ):

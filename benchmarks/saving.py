@@ -1,85 +1,83 @@
-"""Saving new models: zoo, with the analysis of their configs, beside ``sqlite3.executemany`` of the rows it wrote.
+"""Saving new models from a local source: ``zoo sync`` beside ``sqlite3.executemany`` of the very rows that it wrote.
 
-``python -m benchmarks.saving [MODELS]``. One architecture for every twenty models; of the fine-tunes of each, half have
-the config of their base and half one of their own that differs in ``_name_or_path``, as it is on the Hub.
+``python -m benchmarks.saving [MODELS] [MODELS FOR EACH ARCHITECTURE]``. The source is a ``.jsonl`` of configs, made up
+from those of the bundled snapshot. The mix: of every ten models one is a base whose architecture nobody else has, the
+other nine are fine-tunes of it: five with a ``_name_or_path`` of their own, four with the very config of the base. So
+one model in ten has to be analysed, and six configs of ten have to be stored.
+
+zoo reads, checks, hashes and analyses; the peer only writes rows that are finished, into the same tables with the same
+indexes, in transactions as large. Memory is that of both processes of zoo together, at their most.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from importlib.resources import files
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from zoo.sources.record import HubFacts, ModelRecord
+from zoo.sync import BATCH
 
 MODELS = 100_000
 #: Models that share an architecture.
-TWINS = 20
-#: Models in one transaction.
-BATCH = 5_000
+TWINS = 10
 TABLES = ("analysis", "analysis_body", "part", "config", "config_body", "model", "revision")
-_SEEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def make_records(count: int) -> Iterator[ModelRecord]:
-    """``count`` models, one after the other: the configs of the bundled snapshot, each with a vocabulary of its own."""
+class Saved(NamedTuple):
+    """``seconds`` without those that any command of zoo takes to start; ``memory`` in bytes."""
+
+    seconds: float
+    memory: int
+
+
+def make_lines(count: int, twins: int = TWINS) -> Iterator[str]:
+    """``count`` models, each base before its fine-tunes: configs of the snapshot, each with a vocabulary of its own."""
     lines = files("zoo.snapshot").joinpath("models.jsonl").read_text(encoding="utf-8").splitlines()[1:]
     bases = [json.loads(line)["config"] for line in lines]
     for number in range(count):
-        base = number // TWINS
+        base, twin = divmod(number, twins)
         config = {**bases[base % len(bases)], "vocab_size": 30_000 + base}
-        if number % 2:
-            config["_name_or_path"] = f"user-{number}/model-{number}"
-        yield ModelRecord(
-            f"user-{number % 5000}/model-{number}-finetune",
-            "hub",
-            config=config,
-            sha=f"{number * 7_919:040x}",
-            facts=make_facts(number),
-            origin="the Hub",
-        )
+        if twin % 2:
+            config["_name_or_path"] = f"user-{number % 5000}/checkpoint-{number}"
+        yield json.dumps({"repo_id": f"user-{number % 5000}/model-{number}-finetune", "config": config}) + "\n"
 
 
-def make_facts(number: int) -> HubFacts:
-    """What the Hub says of a fine-tune."""
-    base = f"base-{number // TWINS}/model"
-    tags = ("transformers", "safetensors", "text-generation", "en", "license:apache-2.0", f"base_model:{base}")
-    return HubFacts(
-        hub_id=f"{number * 104_729:024x}",
-        downloads=number % 1000,
-        likes=number % 17,
-        license="apache-2.0",
-        tags=tags,
-        base_model=(base,),
-        pipeline_tag="text-generation",
-        library="transformers",
-        created_at=_SEEN,
-        last_modified=_SEEN,
-    )
+def sync_file(source: Path, database: Path) -> Saved:
+    """Run ``zoo sync`` of ``source`` into ``database``, which is new."""
+    command = [sys.executable, "-c", "from zoo.cli import main; main()", "--db", str(database), "--quiet"]
+    began = time.perf_counter()
+    subprocess.run([*command, "db", "status"], stdout=subprocess.DEVNULL, check=True)
+    start = time.perf_counter()
+    with subprocess.Popen([*command, "sync", "--source", str(source)], stdout=subprocess.DEVNULL) as process:
+        memory = 0
+        while process.poll() is None:
+            memory = max(memory, measure_memory(process.pid))
+            time.sleep(0.05)
+    if process.returncode:
+        raise RuntimeError(f"zoo sync ended with {process.returncode}")
+    return Saved(time.perf_counter() - start - (start - began), memory)
 
 
-def save_all(path: Path, count: int) -> float:
-    """Seconds that saving takes; making the records is not counted."""
-    from zoo.db.session import open_engine
-    from zoo.db.store import DatabaseStore
-
-    store = DatabaseStore(open_engine(str(path), write=True))
-    records, seconds = make_records(count), 0.0
-    while batch := list(islice(records, BATCH)):
-        start = time.perf_counter()
-        store.save(batch)
-        seconds += time.perf_counter() - start
-    store.close()
-    return seconds
+def measure_memory(pid: int) -> int:
+    """Resident memory of the process ``pid`` and its children, in bytes; where /proc does not tell, 0."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if pid in (parent, int(folder.name)):
+                total += int((folder / "statm").read_text().split()[1]) * resource.getpagesize()
+        except (OSError, IndexError):  # it has ended
+            continue
+    return total
 
 
 def copy_rows(source: Path, target: Path) -> float:
@@ -109,18 +107,28 @@ def write_parts(copy: sqlite3.Connection, parts: Mapping[str, Sequence[Any]]) ->
     return time.perf_counter() - start
 
 
-def bench_saving(count: int = MODELS) -> None:
-    """New models a second into SQLite, analysis included, and the memory that it takes, against bare executemany."""
+def count_rows(database: Path, table: str) -> int:
+    with sqlite3.connect(database) as connection:
+        return int(connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+
+
+def bench_saving(count: int = MODELS, twins: int = TWINS) -> None:
+    """New models a second into SQLite, reading and analysis included, and memory, against bare executemany."""
     with tempfile.TemporaryDirectory() as folder:
-        ours = save_all(Path(folder) / "zoo.sqlite", count)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        theirs = copy_rows(Path(folder) / "zoo.sqlite", Path(folder) / "copy.sqlite")
+        source, database = Path(folder) / "models.jsonl", Path(folder) / "zoo.sqlite"
+        with source.open("w", encoding="utf-8") as file:
+            file.writelines(make_lines(count, twins))
+        ours = sync_file(source, database)
+        analyses = count_rows(database, "analysis")
+        assert count_rows(database, "model") == count
+        theirs = copy_rows(database, Path(folder) / "copy.sqlite")
     print(
-        f"saving {count:,} new models, {count // TWINS:,} architectures: zoo {count / ours:,.0f} models/s, "
-        f"sqlite3.executemany of the same rows, finished, {count / theirs:,.0f} models/s: {ours / theirs:.1f} times; "
-        f"{memory:,.0f} MiB at most"
+        f"saving {count:,} new models, 1 in {twins} of an architecture of its own ({analyses:,} analyses): "
+        f"zoo sync {count / ours.seconds:,.0f} models/s, sqlite3.executemany of the same rows, finished, "
+        f"{count / theirs:,.0f} models/s: {ours.seconds / theirs:.1f} times; {ours.memory / 2**20:,.0f} MiB at most "
+        f"(load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)"
     )
 
 
 if __name__ == "__main__":
-    bench_saving(*map(int, sys.argv[1:2]))
+    bench_saving(*map(int, sys.argv[1:3]))

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -29,9 +30,11 @@ from zoo.sources.folder import read_path
 from zoo.sources.record import HubFacts, ModelRecord, Problem
 
 #: Models after which a second process (some 0.4 s of its time) is worth its start, and from which on it reads.
-WORTHWHILE, HANDED_OVER = 1000, 6000
+WORTHWHILE, HANDED_OVER = 500, 4000
 #: Models in a frame; frames that wait at most; and how many of those make the reader be far ahead.
 FRAME, FRAMES, FAR = 250, 40, 8
+#: Bytes that the pipe holds, where the system lets it: a few frames.
+PIPE_SIZE = 1 << 20
 #: Characters of configs after which a frame is full, however few they are.
 FRAME_SIZE = 1_000_000
 #: Cores that the reader remembers to have sent.
@@ -78,10 +81,12 @@ def read_ahead(source: Path, *, worthwhile: int = WORTHWHILE, handed_over: int =
 def start_reader(source: Path, skip: int) -> subprocess.Popen[bytes] | None:
     """A process that reads ``source`` from its record ``skip`` on; None where it cannot be started."""
     command = [sys.executable, "-c", _COMMAND.format(path=sys.path, source=str(source), skip=skip)]
-    try:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603
-    except OSError:
-        return None
+    for size in (PIPE_SIZE, -1):  # a system may have had enough of large pipes
+        with suppress(OSError):
+            return subprocess.Popen(  # noqa: S603
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pipesize=size
+            )
+    return None
 
 
 def end_reader(reader: subprocess.Popen[bytes]) -> None:
@@ -150,6 +155,7 @@ def serve(source: str, skip: int) -> None:
     """What the reader does: sends its version, the records of ``source`` from ``skip`` on in frames, then None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it decides when it ends
     gc.set_threshold(100_000, 20, 20)  # next to nothing here is in cycles
+    sys.setswitchinterval(0.0002)  # the thread that writes has little to do, and is waited for
     pipe = sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing but frames may get onto the pipe
     frames: queue.Queue[Frame | None] = queue.Queue(FRAMES)

@@ -23,6 +23,7 @@ _WRITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers and the one writer do not wait for each other
     "PRAGMA synchronous = NORMAL",  # with WAL: safe against a crash of the program, and quick
     "PRAGMA cache_size = -65536",
+    "PRAGMA wal_autocheckpoint = 16000",  # of 4 KiB: most pages are written by several batches
     "PRAGMA temp_store = MEMORY",
 )
 
@@ -80,7 +81,8 @@ def make_engine(url: URL, *, write: bool = False, foreign_keys: bool = True) -> 
 
 def _make_postgres_engine(url: URL, write: bool) -> Engine:
     # Everyone may lock the door from inside only: what zoo itself runs is read-only, zoo sql has guards of its own.
-    options = f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s"
+    # Compiling a query of many joins (config_values) takes a hundred times as long as running it.
+    options = f"-c timezone=UTC -c jit=off -c lock_timeout={BUSY_SECONDS}s"
     options += "" if write else " -c default_transaction_read_only=on"
     try:
         return create_engine(url, connect_args={"options": options, "connect_timeout": 10}, poolclass=NullPool)
