@@ -226,9 +226,8 @@ def with_global_tokens(*blocks: Block) -> Block:
             for row in block(c, p):
                 yield row
                 if isinstance(row, State):
-                    yield row._replace(
-                        kind="full", window=None, flops_per_pos=0, flops_per_token=count * row.flops_per_pos
-                    )
+                    flops = count * row.flops_per_pos * row.repeats
+                    yield State("full", flops_per_token=flops, stack=row.stack, causal=False)
                 elif row.op == "matmul":
                     yield row._replace(stack="once", tied_to=row.name, copies=count)
 

@@ -10,7 +10,7 @@ from zoo.arch.layers import ByKind, at, by_kind
 from zoo.arch.mlp import Experts, GatedMlp
 from zoo.arch.norms import rms
 from zoo.arch.registry import register
-from zoo.arch.rows import Block, Place, Row, Tensor
+from zoo.arch.rows import Block, Place, Row, State, Tensor
 
 SPARSE, HEAVY, SLIDING = "compressed_sparse_attention", "heavily_compressed_attention", "sliding_attention"
 #: Tokens to one compressed entry, where the config does not say otherwise.
@@ -160,7 +160,8 @@ def hyper_connection(c: Config, p: Place) -> Iterable[Row]:
     yield p.tensor("fn", (mixes, streams * c.hidden), "other")
     yield p.tensor("base", (mixes,), "other", "vector")
     yield p.tensor("scale", (3,), "other", "vector")
-    yield p.state("full", flops_per_token=2 * streams**2 * c.hidden)
+    # Of all layers together, as it is no attention of any.
+    yield State("full", flops_per_token=2 * streams**2 * c.hidden * len(p.layers or ()), stack=p.stack)
 
 
 def hyper_head(c: Config, p: Place) -> Iterable[Row]:

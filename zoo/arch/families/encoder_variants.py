@@ -48,7 +48,7 @@ from zoo.arch.layers import at, every, stack, when
 from zoo.arch.mlp import Mlp
 from zoo.arch.norms import layer_norm
 from zoo.arch.registry import Head, register
-from zoo.arch.rows import Block, Place, Row
+from zoo.arch.rows import Block, Place, Row, State
 
 UNCACHED_ROBERTA = {task: blocks for task, blocks in ROBERTA_TASKS.items() if task != "ForCausalLM"}
 
@@ -127,7 +127,7 @@ def windowed_attention(inner: str, output: str) -> Block:
             yield p.state(
                 "sliding", where, window=window, flops_per_pos=flops, decode_flops_per_pos=flops, causal=False
             )
-        yield p.state("full", flops_per_token=2 * flops, causal=False)
+        yield State("full", flops_per_token=2 * flops * len(layers), stack=p.stack, causal=False)
 
     return attend
 

@@ -12,7 +12,7 @@ from zoo.arch.mlp import Experts, GatedMlp, Moe, Router
 from zoo.arch.norms import QK_NORM, rms
 from zoo.arch.recurrent import depthwise_conv
 from zoo.arch.registry import Head, register
-from zoo.arch.rows import Block, Place, Row
+from zoo.arch.rows import Block, Place, Row, State
 
 SPANS = {"hybrid": "full_attention", "hybrid_sliding": "sliding_attention"}
 
@@ -135,12 +135,9 @@ def earlier_blocks(name: str, queries: int = 1, *, inside: bool = False) -> Bloc
         shape = (c.hidden,) if queries == 1 else (queries, c.hidden)
         yield p.tensor(f"{name}.query", shape, "other", "vector")
         step = c.whole("n_layers_per_attn_res_block", least=1)
-        seen: dict[int, list[int]] = {}
-        for layer in [c.layers] if p.layers is None else p.layers:  # outside of the layers: after the last
-            seen.setdefault((layer + step - (not inside)) // step + 1, []).append(layer)
-        for count, layers in seen.items():
-            where = None if p.layers is None else layers
-            yield p.state("conv", where, flops_per_token=4 * c.hidden * queries * count)
+        layers = [c.layers] if p.layers is None else p.layers  # outside of the layers: after the last
+        seen = sum((layer + step - (not inside)) // step + 1 for layer in layers)
+        yield State("conv", flops_per_token=4 * c.hidden * queries * seen, stack=p.stack)
 
     return rows
 
