@@ -158,7 +158,7 @@ class TestSaving:
     def test_the_summary_is_json(self) -> None:
         summary = sync([stumble("x"), record("a")], MemoryStore(), Summary("hub"))
         document = json.loads(json.dumps(summary.to_json()))
-        assert document["by_kind"] == {"malformed": 1}
+        assert document["by_kind"] == {"gone": 0, "gated": 0, "no_config": 0, "malformed": 1, "failed": 0}
         assert document["problems"] == [{"repo_id": "org/x", "kind": "malformed", "message": "it is broken"}]
 
 

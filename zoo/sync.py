@@ -21,6 +21,8 @@ BATCH = 5000  #: records in one transaction at most
 BATCH_SECONDS = 2.0  #: and the age of the oldest: what a kill can lose
 KEPT_PROBLEMS = 1000  #: problems that the summary lists; the database has all of them
 
+#: What a sync with the Hub always tells the number of.
+USUAL_PROBLEMS = ("gone", "gated", "no_config", "malformed", "failed")
 GONE = Problem("gone", "no longer on the Hub, or no longer public; what was known of it is kept")
 
 #: Called for each record on its way to the database: for a progress bar.
@@ -85,10 +87,16 @@ class Summary:
         """Models with a config, whether it came now or was there already."""
         return self.new + self.changed + self.unchanged
 
+    def count_kinds(self) -> dict[str, int]:
+        """``by_kind``; of the Hub, the usual kinds are told also where there were none."""
+        usual = USUAL_PROBLEMS if self.source == "hub" else ()
+        others = sorted(kind for kind in self.by_kind if kind not in usual)
+        return {kind: self.by_kind[kind] for kind in (*usual, *others)}
+
     def to_json(self) -> dict[str, Any]:
         """As ``zoo sync --json`` prints it."""
         document = asdict(self)
-        document["by_kind"] = dict(self.by_kind)
+        document["by_kind"] = self.count_kinds()
         document["problems"] = [line._asdict() for line in self.problems]
         return document
 

@@ -85,7 +85,7 @@ def test_brings_models_of_the_hub_into_the_database(hub: HubServer, call: Any, q
     assert done.code == 0
     assert done.err == ""
     first, second = done.out.splitlines()
-    assert first == "hub: 1 new, 0 changed, 0 unchanged, 1 no config"
+    assert first == "hub: 1 new, 0 changed, 0 unchanged, 0 gone, 0 gated, 1 no config, 0 malformed, 0 failed"
     assert second.startswith("  no config: org/adapter: no config.json at its root: it holds an adapter")
     rows = query("select repo_id, sha, downloads, license, hidden_size, method from models where config is not null")
     assert rows == [("org/a", repo.sha, 7, "mit", 64, "ledger")]
@@ -98,7 +98,8 @@ def test_brings_models_of_the_hub_into_the_database(hub: HubServer, call: Any, q
 def test_prints_json(hub: HubServer, call: Any) -> None:
     hub.add("org/a", CONFIG)
     document = json.loads(call("org/a", "org/none", "--json", endpoint=hub.url).out)
-    assert (document["source"], document["new"], document["by_kind"]) == ("hub", 1, {"missing": 1})
+    assert (document["source"], document["new"], document["by_kind"]["missing"]) == ("hub", 1, 1)
+    assert list(document["by_kind"]) == ["gone", "gated", "no_config", "malformed", "failed", "missing"]
 
 
 def test_without_a_hub_says_so_even_when_quiet_and_ends_well(call: Any, query: Any) -> None:
@@ -155,7 +156,7 @@ def test_lines_name_what_is_left_out() -> None:
     summary = Summary("hub", new=1200, problems=[ProblemLine("a/b", "no_config", "none")])
     summary.by_kind.update({"no_config": 3})
     assert list_lines(summary) == [
-        "hub: 1,200 new, 0 changed, 0 unchanged, 3 no config",
+        "hub: 1,200 new, 0 changed, 0 unchanged, 0 gone, 0 gated, 3 no config, 0 malformed, 0 failed",
         "  no config: a/b: none",
         "  and 2 more in the view sync_errors",
     ]
@@ -175,3 +176,25 @@ def test_progress_is_shown_on_a_terminal_only(terminal: bool, capsys: pytest.Cap
     with show_progress(context, CrawlProgress()) as advance:
         advance(ModelRecord("a/b", "hub"))
     assert ("models" in capsys.readouterr().err) is terminal
+
+
+def test_the_first_hundred_problems_are_named_and_the_rest_counted() -> None:
+    summary = Summary("hub", problems=[ProblemLine(f"a/b{number}", "failed", "no") for number in range(300)])
+    summary.by_kind.update({"failed": 2000})
+    lines = list_lines(summary)
+    assert len(lines) == 1 + 100 + 1
+    assert lines[-1] == "  and 1,900 more in the view sync_errors"
+
+
+def test_failed_models_are_asked_for_again(hub: HubServer, call: Any, query: Any) -> None:
+    hub.add("org/a", CONFIG)
+    hub.add("org/b", CONFIG)
+    hub.break_next("org/b/.*config", "status", times=99, value=418)
+    done = call("--author", "org", endpoint=hub.url)
+    assert done.code == 0
+    assert "1 failed: zoo sync --retry-failed asks for them again" in done.err
+    assert query("select repo_id, kind from sync_errors") == [("org/b", "failed")]
+    hub.heal()
+    assert call("--retry-failed").out.startswith("hub: 1 new, 0 changed, 0 unchanged")
+    assert len(query("select repo_id from models where method = 'ledger'")) == 2
+    assert call("--retry-failed", "org/a").code == 2

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from zoo.sync import Advance, Summary
     from zoo.sync_plan import SyncRequest
 
+#: Models with a problem that are printed, each on a line.
+MOST_LINES = 100
+
 
 def register(app: typer.Typer) -> None:
     app.command("sync")(sync)
@@ -126,9 +129,10 @@ def print_summary(context: Context, summary: Summary) -> None:
 def list_lines(summary: Summary) -> list[str]:
     """The summary as lines of text: the counts, then every model with a problem."""
     counts = {"new": summary.new, "changed": summary.changed, "unchanged": summary.unchanged}
-    kinds = {kind.replace("_", " "): count for kind, count in sorted(summary.by_kind.items())}
+    kinds = {kind.replace("_", " "): count for kind, count in summary.count_kinds().items()}
     told = ", ".join(f"{count:,} {name}" for name, count in {**counts, **kinds}.items())
     lines = [f"{summary.source}: {told}"]
-    lines += [f"  {kind.replace('_', ' ')}: {repo_id}: {message}" for repo_id, kind, message in summary.problems]
-    left = summary.by_kind.total() - len(summary.problems)
+    shown = summary.problems[:MOST_LINES]
+    lines += [f"  {kind.replace('_', ' ')}: {repo_id}: {message}" for repo_id, kind, message in shown]
+    left = summary.by_kind.total() - len(shown)
     return [*lines, f"  and {left:,} more in the view sync_errors"] if left else lines
