@@ -6,12 +6,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
-from zoo.arch.config import Config, Dim, check_whole
+from zoo.arch.config import Config, Dim, UnsupportedError, check_whole
 from zoo.arch.layers import Flag, is_on
 from zoo.arch.rows import Block, Place, Row
 
 #: Multiply-adds per element of a recurrent state and token: decay, input, read-out.
 UPDATES = 3
+
+
+#: Types that a recurrent state is kept in.
+STATE_DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def read_state_dtype(c: Config, key: str) -> str | None:
+    """The type that ``key`` gives the state; None where it is absent, null or "auto", which leave it as the model's."""
+    value = c.get(key)
+    if value is None or value == "auto":
+        return None
+    name = value.removeprefix("torch.") if isinstance(value, str) else value
+    if name not in STATE_DTYPES:
+        raise UnsupportedError(f"{c.model_type}: {c.path}{key} is {value!r:.40}, no type of a state")
+    return str(name)
 
 
 def read_dt_rank(key: str) -> Dim:
@@ -87,7 +102,7 @@ class Mamba2:
             yield from self.norm(c, p)
         out_bias = bias if self.out_bias is None else is_on(c, self.out_bias)
         yield from p.linear("out_proj", inner, c.hidden, "recurrent", out_bias)
-        kept_as = None if self.dtype is None else c[self.dtype]
+        kept_as = None if self.dtype is None else read_state_dtype(c, self.dtype)
         yield p.state("conv", fixed=channels * (kernel - 1))
         yield p.state("ssm", fixed=inner * state, flops_per_token=2 * UPDATES * inner * state, dtype=kept_as)
 
@@ -119,5 +134,7 @@ class GatedDelta:
             yield from p.linear(name, c.hidden, outputs, "recurrent")
         yield from p.linear("out_proj", value, c.hidden, "recurrent")
         state = value * c.whole("linear_key_head_dim")
-        yield p.state("linear", fixed=state, flops_per_token=2 * 4 * state, dtype=c.get("mamba_ssm_dtype"))
+        yield p.state(
+            "linear", fixed=state, flops_per_token=2 * 4 * state, dtype=read_state_dtype(c, "mamba_ssm_dtype")
+        )
         yield p.state("conv", fixed=(2 * key + value) * (kernel - 1))
