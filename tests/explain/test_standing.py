@@ -32,7 +32,10 @@ class Other:
     fingerprint: str = "other"
 
 
-@given(st.integers(), st.lists(st.integers(), min_size=1))
+SIZES = st.integers(-(10**18), 10**18)
+
+
+@given(SIZES, st.lists(SIZES, min_size=1))
 def test_a_percentile_is_the_share_below_and_half_of_those_alike(value: int, others: list[int]) -> None:
     found = place_value("hidden_size", value, others)
     assert found is not None
@@ -86,6 +89,7 @@ def test_a_key_is_compared_under_its_first_name(path: tuple[str, ...], name: str
         ("hidden_act", "silu", False),
         ("time_step_limit", math.inf, False),
         ("x", math.nan, False),
+        ("x", 10**400, False),
         ("x", None, False),
     ],
 )

@@ -8,7 +8,6 @@ section of the language model as at the top.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -26,6 +25,8 @@ _ROTARY = frozenset(("rope_scaling", "rope_parameters"))
 _NAMES = ("_id", "_ids", "_index", "_token", "_version")
 
 
+#: Beyond it, a number is a slip and no amount.
+LARGEST = 10**30
 #: How to read a percentile.
 PERCENTILES = (
     "Percentile: the share of models that state the key with a smaller number, and half of those with the same; models "
@@ -146,9 +147,9 @@ def place_value(name: str, value: Any, others: Sequence[Any]) -> Standing | None
 
 def is_amount(name: str, value: Any) -> bool:
     """Whether ``value`` is a number of which there can be more or less: finite, no switch, and no id."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or name.endswith(_NAMES):
         return False
-    return not name.endswith(_NAMES)
+    return -LARGEST < value < LARGEST  # neither infinite nor undefined, and no more than a float can hold
 
 
 def spell(value: Any) -> str:

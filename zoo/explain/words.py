@@ -11,6 +11,7 @@ from typing import Any
 from zoo.arch.ledger import Ledger
 from zoo.arch.rows import Tensor
 from zoo.explain.sheet import ATTENTION_LABELS, PART_LABELS, Document, text_of
+from zoo.explain.standing import is_amount
 from zoo.metrics.analysis import Analysis
 from zoo.metrics.dtypes import BITS
 from zoo.metrics.facts import read_dim
@@ -132,7 +133,7 @@ def name_stretch(ledger: Ledger) -> str:
         if isinstance(said, Mapping):
             recipe, factor = said.get("rope_type", said.get("type")), said.get("factor")
             if isinstance(recipe, str) and recipe not in ("default", "mrope"):
-                times = f" × {factor:g}" if isinstance(factor, int | float) and not isinstance(factor, bool) else ""
+                times = f" × {factor:g}" if is_amount("factor", factor) else ""
                 return f"{text_of(recipe)[:30]}{times}"
     return "none"
 

@@ -111,7 +111,7 @@ def write_latex(said: Explanation) -> str:
     for group, facts in group_facts(said.keys):
         lines += [rf"\subsection*{{{group.capitalize()}}}", r"\begin{description}"]
         for fact in facts:
-            name = rf"\item[\texttt{{{escape_latex(fact.path)}}}] \texttt{{{escape_latex(fact.text)}}}"
+            name = rf"\item[{{\texttt{{{escape_latex(fact.path)}}}}}] \texttt{{{escape_latex(fact.text)}}}"
             among = f" Among others: {escape_latex(said.compare_key(fact))}." if said.compare_key(fact) else ""
             lines.append(f"{name} {escape_latex(fact.meaning)} Changes: {escape_latex(fact.changes)}.{among}")
         lines.append(r"\end{description}")
