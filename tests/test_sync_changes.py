@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
 
+from tests.hub_wire import Fault
 from tests.sync_fixtures import Synced, hub, synced, template
 from zoo.db.session import open_engine
 
@@ -121,6 +123,19 @@ class TestAccess:
         assert synced.sync(*words).by_kind == {}
         assert synced.query("SELECT gone_at, problem_kind FROM model WHERE repo_id = 'org/a'") == [(None, None)]
 
+    def test_a_gated_model_is_not_asked_for_in_every_walk(
+        self, synced: Synced, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced.hub.add("org/a", CONFIG, gated="manual")
+        synced.hub.tokens["hf_mine"] = set()
+        monkeypatch.setenv("HF_TOKEN", "hf_mine")
+        for asked in (2, 1, 1):
+            synced.hub.requests.clear()
+            assert synced.sync().by_kind == {"gated": 1}
+            assert len(synced.hub.requests) == asked
+        synced.hub.tokens["hf_mine"].add("org/a")  # access is granted: whoever names the model gets it
+        assert synced.sync("org/a").usable == 1
+
     def test_a_token_sees_what_is_private(self, synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
         synced.hub.add("org/a", CONFIG, private=True)
         synced.hub.tokens["hf_mine"] = {"org/a"}
@@ -170,6 +185,21 @@ class TestDeletions:
         del synced.hub.repos["org/a"].files["config.json"]
         assert synced.sync().by_kind == {"no_config": 1}
         assert revisions(synced, "org/a") == [64]
+
+    def test_a_hub_that_goes_while_the_gone_are_looked_for_ends_the_run(self, synced: Synced) -> None:
+        for name in "ab":
+            synced.hub.add(f"org/{name}", CONFIG)
+        synced.sync()
+        age(synced)
+        del synced.hub.repos["org/b"]
+        synced.hub.break_next("/api/models/org/b|limit=1$", "reset", times=9999)
+        synced.hub.chaos = lambda target: Fault(re.compile(""), "reset", 1) if "limit=1&" in f"{target}&" else None
+        summary = synced.sync()
+        assert summary.unchanged == 1
+        assert summary.broken_off is not None
+        synced.hub.chaos = lambda target: None
+        synced.hub.heal()
+        assert synced.sync().by_kind == {"gone": 1}
 
     def test_a_broken_walk_marks_nothing(self, synced: Synced) -> None:
         for number in range(1001):

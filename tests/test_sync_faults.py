@@ -226,6 +226,17 @@ class TestRateLimit:
         assert synced.state() == calm
         assert synced.hub.refused == 0
 
+    def test_the_progress_line_says_how_long_it_will_take(self, synced: Synced) -> None:
+        fill(synced.hub, 40)
+        synced.sync()
+        synced.hub.forget()
+        synced.hub.quota["resolvers"], synced.hub.window = 20, 2.0
+        seen: list[str] = []
+        threading.Timer(1.2, lambda: seen.append(synced.progress.describe())).start()
+        synced.sync(full=True, budget=1.0)
+        pattern = r"2\d of about 40 models, 2\d configs fetched, about \d s left, waiting \d s for the Hub's rate limit"
+        assert re.fullmatch(pattern, seen[0])
+
     def test_the_share_of_others_is_left_to_them(self, synced: Synced) -> None:
         fill(synced.hub, 30)
         synced.hub.quota["resolvers"], synced.hub.window = 20, 1.5

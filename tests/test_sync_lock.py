@@ -87,6 +87,13 @@ def test_a_holder_that_has_only_just_begun_has_no_name_yet(synced: Synced) -> No
             pass
 
 
+def test_where_files_cannot_be_locked_the_database_has_to_do(synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
+    engine = open_engine(str(synced.path), write=True)
+    with hold_sync_lock(engine, print), hold_sync_lock(engine, print):
+        assert not synced.path.with_name("zoo.sqlite-sync").exists()
+
+
 def test_two_syncs_at_once_both_end_well_and_fetch_nothing_twice(
     synced: Synced, capsys: pytest.CaptureFixture[str]
 ) -> None:

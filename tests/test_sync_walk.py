@@ -24,11 +24,13 @@ from tests.sync_fixtures import Synced, hub, synced, template
 from tests.test_sync import Counts, MemoryStore
 from zoo.sources.facts import EXPAND
 from zoo.sources.hub import Crawl, fetch_models
+from zoo.sources.hub_progress import HUB_MODELS
 from zoo.sources.hub_settings import HubSettings
 from zoo.sources.record import ModelRecord
 from zoo.sources.selection import Selection
 from zoo.sources.walk import Walk, WalkState
 from zoo.sync import Summary, sync
+from zoo.sync_plan import SyncRequest, _begin_walk
 
 __all__ = ["hub", "synced", "template"]
 
@@ -228,6 +230,13 @@ def test_memory_does_not_grow_with_the_models() -> None:
     early = max(memory for done, memory in held if done <= 6_000)
     late = max(memory for done, memory in held if done > 6_000)
     assert late - early < 10_000 * 300
+
+
+def test_a_first_walk_over_the_real_hub_expects_its_size() -> None:
+    crawl = Crawl()
+    walk = _begin_walk(SyncRequest("hub"), MemoryStore(), HubSettings("https://huggingface.co"), crawl)
+    assert crawl.progress.describe() == f"0 of about {HUB_MODELS:,} models"
+    assert not walk.resumed
 
 
 def test_a_batch_that_is_not_full_is_saved_while_nothing_comes(synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
