@@ -1,4 +1,4 @@
-"""States of fixed size, and what they are kept in."""
+"""States of fixed size, what they are kept in, and other keys of the wrong kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from zoo.arch.config import UnsupportedError
 from zoo.arch.ledger import build_ledger
 
-KEYS = {"nemotron_h": "mamba_ssm_cache_dtype", "qwen3_next": "mamba_ssm_dtype"}
+KEYS = {"nemotron_h": "mamba_ssm_cache_dtype", "qwen3_next": "mamba_ssm_dtype", "xlstm": "inference_state_dtype"}
 
 
 def kept_in(model_type: str, said: Any) -> set[str | None]:
@@ -28,3 +28,19 @@ def test_a_file_says_what_a_state_is_kept_in(model_type: str) -> None:
 def test_what_is_no_type_is_refused(model_type: str, said: Any) -> None:
     with pytest.raises(UnsupportedError, match=rf"{KEYS[model_type]} is .*, no type of a state"):
         kept_in(model_type, said)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (
+            {"model_type": "lfm2", "block_ffn_dim_multiplier": -1},
+            "is -1, not a number above 0",
+        ),
+        ({"model_type": "lfm2", "block_ffn_dim_multiplier": float("inf")}, "block_ffn_dim_multiplier is inf"),
+        ({"model_type": "deberta-v2", "relative_attention": True, "pos_att_type": True}, "pos_att_type is True"),
+    ],
+)
+def test_factors_and_lists_of_the_wrong_kind_are_refused(config: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UnsupportedError, match=reason):
+        build_ledger(config)

@@ -104,6 +104,8 @@ def read_relations(c: Config) -> list[str]:
     """Of "c2p" and "p2c", which are scored: contents against distances, distances against contents."""
     said = c["pos_att_type"] or []
     kinds = [kind.strip() for kind in said.lower().split("|")] if isinstance(said, str) else said
+    if not isinstance(kinds, list | tuple):
+        raise UnsupportedError(f"{c.model_type}: pos_att_type is {said!r:.40}, no list of kinds")
     return [kind for kind in ("c2p", "p2c") if is_relative(c) and kind in kinds]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zoo.arch.config import Config, UnsupportedError
+from zoo.arch.config import MAX_DIMENSION, Config, UnsupportedError
 from zoo.arch.families.lfm import GATED, LFM2_ATTENTION, is_tied, short_conv
 from zoo.arch.heads import causal_heads, decoder
 from zoo.arch.layers import at, by_kind, named_kinds
@@ -31,8 +31,8 @@ def adjust_width(c: Config) -> int:
     width, factor = int(2 * width / 3), c["block_ffn_dim_multiplier"]
     if factor is None:
         return width
-    if isinstance(factor, bool) or not isinstance(factor, int | float):
-        raise UnsupportedError(f"{c.model_type}: block_ffn_dim_multiplier is {factor!r:.40}, not a number")
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor <= MAX_DIMENSION:
+        raise UnsupportedError(f"{c.model_type}: block_ffn_dim_multiplier is {factor!r:.40}, not a number above 0")
     multiple = c.whole("block_multiple_of", least=1)
     return -(-int(factor * width) // multiple) * multiple
 

@@ -8,6 +8,7 @@ from zoo.arch.config import Config, Dim, UnsupportedError, check_whole
 from zoo.arch.heads import Embedding, LmHead, decoder
 from zoo.arch.layers import at
 from zoo.arch.norms import layer_norm
+from zoo.arch.recurrent import read_state_dtype
 from zoo.arch.registry import Head, register
 from zoo.arch.rows import Place, Row
 
@@ -61,7 +62,7 @@ def matrix_memory(c: Config, p: Place) -> Iterable[Row]:
     yield from layer_norm("multihead_norm", "value_width", bias)(c, p)
     yield from p.linear("out_proj", value, c.hidden, "recurrent", bias)
     matrix = key * value // heads
-    kept_as = c["inference_state_dtype"]
+    kept_as = read_state_dtype(c, "inference_state_dtype")
     yield p.state("linear", fixed=matrix + key + heads, flops_per_token=2 * STEPS * matrix, dtype=kept_as)
 
 
