@@ -172,3 +172,17 @@ def test_kinds_of_layer_differ_in_more_than_colour() -> None:
 
     assert set(KINDS) == set(LAYER_KINDS)
     assert KINDS["full"].height > KINDS["sliding"].height
+
+
+def test_titles_say_what_there_is_to_say() -> None:
+    from zoo.report.charts import say_cache, say_parts
+
+    models = make_models(make_rows(3))
+    assert say_cache(models, 1 << 15) == (
+        "Cache of one sequence at 32,768 tokens: from 536.9 MB (Mistral-7B-v0.1) to 4.295 GB (Mixtral-8x7B-v0.1)"
+    )
+    assert say_cache(models[:1], 1 << 15) == "Cache of one sequence: Mistral-7B-v0.1 keeps 536.9 MB at 32,768 tokens"
+    assert say_cache(models, 12345) == "What one sequence keeps, against its length"
+    assert say_parts(models, PART_NAMES) == "The largest part by number of models: MLP (2), experts (1)"
+    assert say_parts(models[:2], PART_NAMES) == "Most parameters are in the MLP"
+    assert say_parts([], PART_NAMES) == "Share of the parameters in each part"

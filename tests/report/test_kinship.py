@@ -221,3 +221,53 @@ def test_the_memory_chart_says_how_many_fit() -> None:
     assert both is not None
     assert both.title.startswith("All of these fit")
     assert none is None
+
+
+def test_every_type_of_the_snapshot_is_drawn_within_its_frame() -> None:
+    from zoo.arch.config import UnsupportedError
+    from zoo.sources.snapshot import read_snapshot
+
+    drawn: set[str] = set()
+    for record in read_snapshot():
+        name = str((record.config or {}).get("model_type"))
+        if name in drawn or not record.config:
+            continue
+        try:
+            ledger = build_ledger(record.config)
+        except UnsupportedError:
+            continue
+        drawn.add(name)
+        root = ET.fromstring(draw_layers("x", name, ledger).svg)
+        _, _, width, height = map(float, root.attrib["viewBox"].split())
+        for box in root.iter(f"{SVG}rect"):
+            assert float(box.attrib["x"]) + float(box.attrib["width"]) <= width, name
+            assert float(box.attrib["y"]) + float(box.attrib["height"]) <= height, name
+    assert len(drawn) > 80
+
+
+def test_what_has_no_room_in_a_drawing_is_counted() -> None:
+    from zoo.explain.layers import Layer, Module, Stack
+    from zoo.report import diagram
+
+    many = [Module(f"m{i}", {"mlp"}, [(f"t{j}", "H") for j in range(12)]) for i in range(12)]
+    assert "and 4 more" in str(diagram.draw_outside(many, 0, 700).body)
+    kinds = [Layer(str(i), 1, many, [], [], "decoder") for i in range(5)]
+    drawn = str(diagram.draw_stack(Stack("model.layers", kinds), 0).body)
+    assert "and 2 more kinds of layer in 2 layers" in drawn
+    assert "and 3 more modules" in drawn
+    assert "and 3 more" in drawn
+
+
+def test_an_arithmetic_of_very_many_steps_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo.report.sections import models
+
+    monkeypatch.setattr(models, "MOST_STEPS", 3)
+    table = list_tables(make_view([make_row("acme/llama", LLAMA)]), "arithmetic")["steps"]
+    assert len(table.lines) == 3
+    assert "(the first 3 of " in table.caption
+
+
+def test_a_model_without_heads_has_only_a_kind() -> None:
+    mamba = {"model_type": "mamba", "architectures": ["MambaForCausalLM"], "torch_dtype": "bfloat16"}
+    (sheet,) = list_blocks(make_view([make_row("acme/mamba", mamba)]), "models", "sheet")
+    assert dict(sheet.facts)["Attention"] == "ssm"
