@@ -41,6 +41,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "thirty": make_view(make_rows(30)),
         "hostile": make_view(attack_rows()[:12], title=" ".join(ATTACKS), notes=tuple(ATTACKS)),
         "dark": make_view(make_rows(2), theme="dark"),
+        "compared": make_view(make_rows(5)[2:], base="mistralai/Mixtral-8x7B-v0.1"),
     }
     paths = {}
     for name, view in views.items():
@@ -215,7 +216,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(visit: Open, name: str) -> 
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("six", "light"), ("six", "dark"), ("thirty", "light")])
+@pytest.mark.parametrize(("name", "scheme"), [("compared", "light"), ("compared", "dark"), ("thirty", "light")])
 def test_axe_finds_nothing_to_complain_of(visit: Open, name: str, scheme: str) -> None:
     page = visit(name, color_scheme=scheme, bypass_csp=True).page
     page.evaluate(AXE)

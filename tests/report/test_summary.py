@@ -120,3 +120,16 @@ def test_flags_are_words() -> None:
 def test_many_names_are_counted() -> None:
     said = tell(make_rows(20))["Fit"]
     assert " more fit" in said
+
+
+def test_the_fifth_sentence_is_of_twins_of_context_or_of_families() -> None:
+    assert tell(make_rows(1))["Context"] == (
+        "Llama-3.1-8B declares 131,072 tokens; a sequence of that length keeps 17.18 GB."
+    )
+    odd = [make_row("a/moe", MIXTRAL), make_row("a/gpt2", GPT2), make_row("a/llama", LLAMA)]
+    assert tell(odd)["Context"].startswith("llama declares 131,072 tokens, the longest context; a sequence")
+    assert "Context" not in tell([make_row("a/x", LLAMA | {"max_position_embeddings": 0})])
+    many = [make_row(f"a/m{i}", LLAMA | {"vocab_size": 9 + i}) for i in range(61)]
+    assert tell([*many, make_row("a/moe", MIXTRAL)])["Families"] == (
+        "2 families; most models are of Llama (61) and Mistral (1)."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -53,13 +54,35 @@ _TWIN_FACTS = (
 
 
 def write_summary(models: Sequence[ReportModel], context: int, base: ReportModel | None = None) -> tuple[Sentence, ...]:
-    """Three to five sentences on models with numbers; with none, the one that says so."""
+    """The five sentences on models with numbers (fewer where there is nothing to say); with none, one that says so."""
     known = [m for m in models if m.reason is None]
     if not known:
         return (Sentence("Numbers", "None of these models can be counted; the reasons stand below."),)
     sentences = [tell_size(known), tell_cache(known, context), tell_sparsity(known), tell_fit(known, context)]
-    last = tell_twins(known) if base is None else tell_base(known, base, context)
+    last = tell_base(known, base, context) if base is not None else tell_twins(known)
+    last = last or (tell_families(known) if len(known) > MOST_PAIRED else tell_context(known))
     return tuple(s for s in [*sentences, last] if s is not None)
+
+
+def tell_families(models: Sequence[ReportModel]) -> Sentence:
+    """Of very many models: which families most of them are of."""
+    counts = Counter(str(m.get("family") or "other") for m in models)
+    largest = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_NAMES]
+    told = join_words([f"{name} ({count:,})" for name, count in largest])
+    return Sentence("Families", f"{len(counts)} families; most models are of {told}.")
+
+
+def tell_context(models: Sequence[ReportModel]) -> Sentence | None:
+    """The longest context that is declared, and what the cache takes there."""
+    declared = [m for m in models if m.max_context]
+    if not declared:
+        return None
+    longest = max(declared, key=lambda m: (m.max_context or 0, m.repo_id))
+    size = longest.get(f"kv_cache.bytes_at.{longest.max_context}")
+    text = f"{longest.label} declares {format_count(longest.max_context)} tokens"
+    text += ", the longest context" if len(declared) > 1 else ""
+    text += f"; a sequence of that length keeps {format_decimal_bytes(size)}." if size else "."
+    return Sentence("Context", text)
 
 
 def tell_base(models: Sequence[ReportModel], base: ReportModel, context: int) -> Sentence | None:
