@@ -88,7 +88,7 @@ def test_everything_that_can_become_of_a_model_has_its_words(call: Call, save_da
         "gone from the Hub; what was known of it is kept",
         "on the Hub again",
         "weights in bfloat16 → float32: 186 KiB → 371 KiB",
-        "no longer disabled",
+        "no longer disabled by the Hub",
         "license: apache-2.0 → not said",
         "base model: x/y, x/z → not said",
         "task: text-generation → not said",

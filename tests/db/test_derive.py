@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from zoo.db.derive import (
     derive_cached,
     digest_analysis,
     list_columns,
+    pack_core,
 )
 from zoo.metrics import analysis
 from zoo.sources.snapshot import read_snapshot
@@ -89,3 +91,13 @@ def test_a_cached_analysis_is_taken_for_idle_differences_only() -> None:
     assert derive_cached(make_config(_name_or_path="a")) is derive_cached(make_config(_name_or_path="b"))
     assert derive_cached(make_config(vocab_size=101)).columns["vocab_size"] == 101
     assert derive_cached(make_config(rope_theta=float("inf"))) == derive(make_config(rope_theta=float("inf")))
+
+
+def test_values_of_no_plain_type_are_packed_as_json_has_them() -> None:
+    class Keys(dict[str, Any]):
+        pass
+
+    odd = make_config(rope_scaling=MappingProxyType({"factor": 2.0}), layers=frozenset({1}))
+    plain = make_config(rope_scaling={"factor": 2.0}, layers=[1])
+    assert pack_core(odd) == pack_core(plain)
+    assert pack_core(Keys(plain)) == pack_core(plain)

@@ -18,7 +18,7 @@ _KEYS = 5
 _FACTS = {"license": "license", "base_model": "base model", "pipeline_tag": "task", "reported_params": "stored weights"}
 _SWITCHES = {
     "private": ("made private", "made public"),
-    "disabled": ("disabled by the Hub", "no longer disabled"),
+    "disabled": ("disabled by the Hub", "no longer disabled by the Hub"),
 }
 _PROBLEMS = {
     "gated": "its config may only be read by those who were granted access",
