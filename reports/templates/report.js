@@ -194,8 +194,9 @@
         const hit = wanted.every((word) => text.includes(word));
         shown += hit;
         for (const node of parts.get(key) ?? []) {
-          // Columns stay: a table with a hole in its head is none.
-          if (node.tagName !== "TH") node.toggleAttribute("hidden", !hit);
+          // Where models are columns, the whole column goes.
+          const cells = node.tagName === "TH" ? [...node.closest("table").rows].map((row) => row.cells[node.cellIndex]) : [node];
+          for (const cell of cells) cell.toggleAttribute("hidden", !hit);
         }
       }
       status.textContent = wanted.length ? `${shown} of ${words.size} models` : "";

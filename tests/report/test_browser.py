@@ -106,6 +106,15 @@ def test_one_filter_shows_the_same_models_in_tables_and_figures(visit: Open) -> 
     assert page.locator("#figure-cache-chart polyline.curve:visible").count() == 5
 
 
+def test_the_filter_hides_models_that_are_columns(visit: Open) -> None:
+    page = visit("compared").page
+    page.get_by_label("Show models with").fill("mixtral")
+    assert page.locator("#key thead th[data-model]:visible").count() == 1
+    assert page.locator("#key tbody tr").first.locator("td.num:visible").count() == 1
+    page.get_by_label("Show models with").fill("")
+    assert page.locator("#key thead th[data-model]:visible").count() == 3
+
+
 def test_a_model_lights_up_everywhere_and_can_be_held(visit: Open) -> None:
     page = visit("six").page
     dimmed = "#figure-cache-chart polyline.curve:not(.on)"
