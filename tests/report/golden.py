@@ -61,7 +61,7 @@ def write_steps(markup: object) -> str:
 
 
 def write_layers() -> str:
-    return write_steps(draw_layers("layers", "Mixtral", build_ledger(MIXTRAL)).svg)
+    return write_steps(draw_layers("layers", "Mixtral", build_ledger(MIXTRAL))[0].svg)
 
 
 def write_memory() -> str:

@@ -113,7 +113,7 @@ def test_a_sheet_has_facts_words_and_a_drawing() -> None:
     assert facts["Attention"] == "gqa, 32 heads, 8 KV heads of 128"
     assert sheets["moe"].words[0].startswith("Mixtral decoder")
     assert sheets["moe"].words[2].startswith("Beside llama: ")
-    assert sheets["llama"].drawing.narrow
+    assert sheets["llama"].drawings[0].narrow
     bare = dict(
         list_blocks(make_view([make_row("a/b", BERT, license=None, created_at=None)]), "models", "sheet")[0].facts
     )
@@ -131,7 +131,7 @@ def test_the_arithmetic_ends_at_the_total() -> None:
 
 
 def draw(config: dict[str, object]) -> ET.Element:
-    return ET.fromstring(draw_layers("x", "x", build_ledger(config)).svg)
+    return ET.fromstring(draw_layers("x", "x", build_ledger(config))[0].svg)
 
 
 def test_a_layer_is_drawn_from_the_ledger() -> None:
@@ -237,12 +237,21 @@ def test_every_type_of_the_snapshot_is_drawn_within_its_frame() -> None:
         except UnsupportedError:
             continue
         drawn.add(name)
-        root = ET.fromstring(draw_layers("x", name, ledger).svg)
-        _, _, width, height = map(float, root.attrib["viewBox"].split())
-        for box in root.iter(f"{SVG}rect"):
-            assert float(box.attrib["x"]) + float(box.attrib["width"]) <= width, name
-            assert float(box.attrib["y"]) + float(box.attrib["height"]) <= height, name
+        for chart in draw_layers("x", name, ledger):
+            root = ET.fromstring(chart.svg)
+            _, _, width, height = map(float, root.attrib["viewBox"].split())
+            assert height < 1200, name
+            for box in root.iter(f"{SVG}rect"):
+                assert float(box.attrib["x"]) + float(box.attrib["width"]) <= width, name
+                assert float(box.attrib["y"]) + float(box.attrib["height"]) <= height, name
     assert len(drawn) > 80
+
+
+def test_a_model_of_many_stacks_is_drawn_in_pieces() -> None:
+    charts = draw_layers("x", "mllama", build_ledger({"model_type": "mllama"}))
+    assert len(charts) > 1
+    assert charts[0].title == f"One layer of each kind of mllama (1 of {len(charts)})"
+    assert len({chart.id for chart in charts}) == len(charts)
 
 
 def test_what_has_no_room_in_a_drawing_is_counted() -> None:

@@ -110,7 +110,7 @@ class Sheet:
     head: Head
     words: tuple[str, ...]
     facts: tuple[Item, ...]
-    drawing: Chart | None
+    drawings: tuple[Chart, ...]
 
 
 Block: TypeAlias = "Heading | Prose | Summary | Items | Terms | Strips | Sheet | Table | Chart"

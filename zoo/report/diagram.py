@@ -17,6 +17,8 @@ from zoo.report.svg import MUTED, PAPER, draw_line, element, measure_text, wrap_
 WIDTH = 720.0
 #: Of a drawing in which no two kinds of layer stand side by side.
 NARROW = 350.0
+#: A drawing that would be higher is split.
+MOST_HEIGHT = 860.0
 GAP = 14.0
 LINE = 13.0
 #: Kinds of layer that stand side by side; further ones are counted.
@@ -34,25 +36,59 @@ class Piece(NamedTuple):
     height: float
 
 
-def draw_layers(name: str, label: str, ledger: Ledger) -> Chart:
-    """The drawing of a model: what stands before its layers, a layer of each kind, and what stands after them."""
-    y = 4.0
-    body: list[Markup] = []
+def draw_layers(name: str, label: str, ledger: Ledger) -> tuple[Chart, ...]:
+    """The drawing of a model: what stands before its layers, a layer of each kind, and what stands after them.
+
+    A model of many stacks is drawn in several pieces, each of which fits a page.
+    """
     groups = group_outside(draw_model(ledger))
     side_by_side = max((len(group.kinds) for group in groups if isinstance(group, Stack)), default=1)
     room = WIDTH if side_by_side > 1 else NARROW
+    pages = split_pages(groups, room)
+    legend = write_legend(ledger, room)
+    title = f"One layer of each kind of {label}"
+    note = "Tensors are written as output × input; colours are those of the parts."
+    charts = []
+    for number, page in enumerate(pages, 1):
+        own = f"{name}-{number}" if number > 1 else name
+        said = f"{title} ({number} of {len(pages)})" if len(pages) > 1 else title
+        svg = draw_page(own, said, page, legend if number == len(pages) else [], room)
+        charts.append(Chart(own, said, svg, note, narrow=room < WIDTH))
+    return tuple(charts)
+
+
+def draw_group(group: list[Module] | Stack, y: float, room: float) -> Piece:
+    return draw_stack(group, y) if isinstance(group, Stack) else draw_outside(group, y, room)
+
+
+def split_pages(groups: Sequence[list[Module] | Stack], room: float) -> list[list[list[Module] | Stack]]:
+    """The groups in pieces no higher than a page, as far as single groups let them."""
+    pages: list[list[list[Module] | Stack]] = [[]]
+    used = 0.0
     for group in groups:
-        piece = draw_stack(group, y) if isinstance(group, Stack) else draw_outside(group, y, room)
+        height = draw_group(group, 0, room).height + 10
+        if pages[-1] and used + height > MOST_HEIGHT:
+            pages.append([])
+            used = 0.0
+        pages[-1].append(group)
+        used += height
+    return pages
+
+
+def draw_page(
+    name: str, title: str, groups: Sequence[list[Module] | Stack], legend: Sequence[str], room: float
+) -> Markup:
+    """One piece of the drawing; the legend stands below the last."""
+    y = 4.0
+    body: list[Markup] = []
+    for group in groups:
+        piece = draw_group(group, y, room)
         body += piece.body
         y += piece.height + 10
-    legend = write_legend(ledger, room)
     for line in legend:
         y += LINE
         body.append(write_text(2, y, line, muted=True, size=9.5))
-    title = f"One layer of each kind of {label}"
-    note = "Tensors are written as output × input; colours are those of the parts."
-    svg = wrap_svg(name, f"{title}, with the tensors in it", room, y + 8, body)
-    return Chart(name, title, svg, note, narrow=room < WIDTH)
+    return wrap_svg(name, f"{title}, with the tensors in it", room, y + 8, body)
 
 
 def group_outside(drawn: Sequence[Module | Stack]) -> list[list[Module] | Stack]:

@@ -8,6 +8,7 @@ from zoo.explain.arithmetic import Step, count_by_steps
 from zoo.explain.layers import describe_model
 from zoo.explain.prose import list_not_counted, name_step
 from zoo.report.blocks import Block, Blocks, Heading, Item, Items, Prose, Sheet, Terms
+from zoo.report.charts import Chart
 from zoo.report.diagram import draw_layers
 from zoo.report.facts import PART_NAMES
 from zoo.report.format import (
@@ -41,18 +42,18 @@ def build_sheet(model: ReportModel, scope: Scope) -> Sheet:
     """The sheet of a model: what it is in a sentence, its kin, its facts, and its layers drawn."""
     ledger = model.ledger
     words = []
-    drawing = None
+    drawings: tuple[Chart, ...] = ()
     if ledger is not None:
         described = describe_model(ledger)
         lineage = find_lineage(model)
         words.append(f"{cut_middle(lineage.text, MOST_LINEAGE)}." if lineage else "")
         words.append(f"{described[:1].upper()}{described[1:]}." if described else "")
-        drawing = draw_layers(f"layers-{model.index}", model.label, ledger)
+        drawings = draw_layers(f"layers-{model.index}", model.label, ledger)
         relative = scope.base if scope.base not in (None, model) else find_relative(model, scope.known)
         if relative is not None:
             words.append(f"Beside {relative.label}: {say_changes(model, relative)}")
     facts = tuple(list_facts(model, scope.context))
-    return Sheet(f"model-{model.index}", head_source(model), tuple(filter(None, words)), facts, drawing)
+    return Sheet(f"model-{model.index}", head_source(model), tuple(filter(None, words)), facts, drawings)
 
 
 def list_facts(model: ReportModel, context: int) -> Iterable[Item]:
