@@ -84,7 +84,7 @@ def start_reader(source: Path, skip: int) -> subprocess.Popen[bytes] | None:
     for size in (PIPE_SIZE, -1):  # a system may have had enough of large pipes
         with suppress(OSError):
             return subprocess.Popen(  # noqa: S603
-                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pipesize=size
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pipesize=size
             )
     return None
 
