@@ -69,6 +69,21 @@ class TestRequests:
         assert hub.count("resolve-cache") == 1
         assert hub.count("/resolve/") == 30
 
+    def test_goes_through_resolve_where_the_short_way_only_breaks(self, hub: HubServer) -> None:
+        for number in range(5):
+            hub.add(f"org/m{number}", LLAMA)
+        hub.has_resolve_cache = False
+        hub.break_next("resolve-cache", "status", times=99, value=503)
+        records = crawl(hub, author="org", settings=replace(QUICK, jobs=1))
+        assert [record.config for record in records] == [LLAMA] * 5
+        assert hub.count("resolve-cache") == 3  # one model's attempts
+
+    def test_a_short_way_that_is_silent_is_not_tried_twice_over(self, hub: HubServer) -> None:
+        hub.add("org/a", LLAMA)
+        hub.break_next("config.json", "reset", times=99)
+        assert kind_of(crawl_one(hub, author="org")) == "failed"
+        assert hub.count("config.json") == 3
+
     def test_keeps_the_short_way_after_one_odd_answer(self, hub: HubServer) -> None:
         for number in range(4):
             hub.add(f"org/m{number}", LLAMA)

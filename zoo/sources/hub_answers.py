@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from zoo.config_text import parse_config
 from zoo.errors import BadInput, HubError
 from zoo.sources.facts import describe_configless, list_files, read_facts
-from zoo.sources.hub_client import Answer, looks_like_html
+from zoo.sources.hub_client import Answer, is_html, looks_like_html
 from zoo.sources.hub_settings import HubSettings
 from zoo.sources.names import SHA, is_listed_id
 from zoo.sources.record import HubFacts, Problem
@@ -24,6 +24,8 @@ GATED = "gated: ask for access on its page"
 GATED_ANONYMOUS = f"{GATED}, then log in"
 #: Strings as a whole, so that what stands in them is passed over; brackets and commas.
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+
+_SAME = 3  #: times that a body has to come the same to be believed against its ETag, or without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,8 @@ class ConfigReader:
     """Checks that an answer is a ``config.json`` (a :data:`zoo.sources.hub_client.Check`) and keeps what it holds.
 
     What cannot be used is asked for again, unless it is known to be whole: its ETag is the hash of its content, as the
-    Hub's are, or it comes the same twice. ``error`` then says what is wrong with it, ``verified`` that it is whole.
-    Where ETags are known to be hashes (``trusts_etags()``), what has another hash is asked for again as well, and what
+    Hub's are, or it comes the same three times. ``error`` then says what is wrong with it, ``verified`` that the ETag
+    is its hash. Where ETags are known to be hashes (``trusts_etags()``), what has another hash is asked for again as well, and what
     cannot be used is damaged on the way, however often it comes the same.
     """
 
@@ -164,10 +166,11 @@ class ConfigReader:
     def __init__(self, repo_id: str, *, trusts_etags: Callable[[], bool] = lambda: False) -> None:
         self._repo_id, self._trusts_etags = repo_id, trusts_etags
         self._last: bytes | None = None
+        self._times = 0  #: that it came in a row
 
     def __call__(self, answer: Answer) -> str | None:
-        if answer.commit is None and looks_like_html(answer):
-            # What a repository really holds comes with its commit.
+        # The Hub serves files as plain text, whatever they hold, and with their commit.
+        if is_html(answer) or (answer.commit is None and looks_like_html(answer)):
             return "an HTML page came instead of config.json (a proxy or a login page?)"
         wrong: str | None = None
         try:
@@ -175,12 +178,18 @@ class ConfigReader:
         except BadInput as error:
             wrong = error.reason
         self.verified = is_whole(answer)
-        trusts, is_new = self._trusts_etags(), answer.body != self._last
-        if not self.verified and ((wrong and (trusts or is_new)) or (trusts and is_new)):
-            self._last = answer.body
+        if not self.verified and self._is_doubtful(answer.body, is_config=wrong is None):
             return f"what came is damaged: it {wrong or 'is not what its ETag says'}"
         self.error = wrong and f"config.json {wrong}"
         return None
+
+    def _is_doubtful(self, body: bytes, *, is_config: bool) -> bool:
+        self._times = self._times + 1 if body == self._last else 1
+        self._last = body
+        trusts = self._trusts_etags()
+        if is_config:
+            return trusts and self._times < _SAME
+        return trusts or self._times < _SAME
 
 
 def is_whole(answer: Answer) -> bool:

@@ -21,7 +21,7 @@ from zoo.sources.hub_settings import HubSettings, describe_error, load_hub_utils
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Answer", "Check", "HubClient", "HubDown", "TransferFailed", "looks_like_html"]
+__all__ = ["Answer", "Check", "HubClient", "HubDown", "TransferFailed", "is_html", "looks_like_html"]
 
 _RETRY_STATUS = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -44,7 +44,11 @@ class Answer(NamedTuple):
 
 
 class TransferFailed(Exception):
-    """No usable answer after all attempts; the text says why the last one failed."""
+    """No usable answer after all attempts; the text says why. ``answered``: there was an answer, but not to be used."""
+
+    def __init__(self, said: str, *, answered: bool) -> None:
+        super().__init__(said)
+        self.answered = answered
 
 
 #: Says why an answer with status 200 is none, so that it is asked for again; None when it is good.
@@ -102,7 +106,8 @@ class HubClient:
             is_enough = failures >= (attempts or self.settings.attempts) or spent >= self.settings.give_up_after
             # Before the first contact it is the health that gives up.
             if refusals >= _MAX_REFUSALS or (is_enough and self.health.contacted):
-                raise TransferFailed(f"{reason} (asked {failures + refusals} times)")
+                said = f"{reason} (asked {failures + refusals} times)"
+                raise TransferFailed(said, answered=answer is not None)
             if answer is None or answer.status != 429:
                 await asyncio.sleep(self._choose_pause(failures, answer))
 
@@ -212,9 +217,12 @@ class HubClient:
         return None
 
 
+def is_html(answer: Answer) -> bool:
+    return answer.headers.get("content-type", "").lower().startswith("text/html")
+
+
 def looks_like_html(answer: Answer) -> bool:
-    kind = answer.headers.get("content-type", "")
-    return kind.startswith("text/html") or answer.body[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return is_html(answer) or answer.body[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _judge(answer: Answer, check: Check) -> str | None:

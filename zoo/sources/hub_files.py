@@ -91,10 +91,10 @@ class ConfigFetcher:
         short = f"{self._settings.endpoint}/api/resolve-cache/models/{listed.repo_id}/{listed.sha}/config.json"
         try:
             answer = await self._client.get(short, limit=MAX_BYTES, check=reader)
-        except TransferFailed:
-            if self._short_way:
+        except TransferFailed as error:
+            if self._short_way or not error.answered:
                 raise
-            return None  # it has never worked yet
+            return None  # what answers may not know this way: it has never worked yet
         code = answer.headers.get("x-error-code")
         if answer.status == 200 or code in {"RevisionNotFound", "GatedRepo"}:
             self._tell(True)

@@ -28,7 +28,7 @@ class HubSettings:
     read_timeout: float = 10.0  #: longest silence within an answer
     request_timeout: float = 30.0  #: one attempt in all, however slowly it drips; thrice for pages of the listing
     give_up_after: float = 40.0  #: spent on the attempts of one request: no further one is begun
-    attempts: int = 5
+    attempts: int = 6  #: as the library's own backoff has it
     page_attempts: int = 8  #: of a page of the listing, on which all its models hang
     backoff: float = 0.5  #: pause before the second attempt; doubles up to ``max_backoff``, with jitter
     max_backoff: float = 8.0
