@@ -155,8 +155,8 @@ class ConfigReader:
 
     What cannot be used is asked for again, unless it is known to be whole: its ETag is the hash of its content, as the
     Hub's are, or it comes the same three times. ``error`` then says what is wrong with it, ``verified`` that the ETag
-    is its hash. Where ETags are known to be hashes (``trusts_etags()``), what has another hash is asked for again as well, and what
-    cannot be used is damaged on the way, however often it comes the same.
+    is its hash. Where ETags are known to be hashes (``trusts_etags()``), what has another hash is asked for again as
+    well, and what cannot be used is damaged on the way, however often it comes the same.
     """
 
     config: dict[str, Any] | None = None
