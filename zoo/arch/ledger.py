@@ -71,7 +71,7 @@ def find_refused(config: Mapping[str, Any], read: Collection[str]) -> str | None
         sections += [
             (f"{path}{key}.", value)
             for key, value in section.items()
-            if not isinstance(value, _SCALARS) and isinstance(value, Mapping)
+            if not isinstance(value, _SCALARS) and isinstance(value, Mapping) and key != "quantization_config"
         ]
     return None
 

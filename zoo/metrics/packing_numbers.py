@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ _OPEN = re.compile(r"\\d|\[|(?<!\\)\.(?=\\?\.|\0)|(?<=[.\0])\.")
 _REGEX = frozenset("\\()|^$+")
 #: Digits that can be a number of their own: behind a letter ("w1") they are a part of a word.
 _DIGITS = re.compile(r"(?<![A-Za-z_\d])\d+")
+#: A rule that means itself, with no wildcard.
+is_plain = re.compile(r"(?!re:)[^\\()|^$+*?\[]*").fullmatch
 #: The words that numbers of layers stand behind, and those of experts; the number of the one is none of the other.
 _LAYER_WORDS = frozenset(("layers", "layer", "blocks", "block", "h"))
 _EXPERT_WORDS = frozenset(("experts",))
@@ -64,14 +67,45 @@ class Numbers(NamedTuple):
 
 def read_numbers(rules: Collection[str]) -> Numbers:
     """The numbers in ``rules``: names, prefixes with ``*``, globs and regular expressions."""
+    others = [rule for rule in rules if not is_plain(rule)]
+    told = read_names([rule for rule in rules if is_plain(rule)] if others else rules)
+    if not others:
+        return told
+    return told | Numbers(
+        read_told(others, _OF_EXPERT, _EXPERT_WORDS),
+        read_told(others, _OF_LAYER, _LAYER_WORDS),
+    )
+
+
+def read_names(rules: Iterable[str]) -> Numbers:
+    """As :func:`read_numbers`, for plain names alone: there can be a hundred thousand, one for each expert."""
+    layers: defaultdict[int, set[str]] = defaultdict(set)
+    experts: defaultdict[int, set[str]] = defaultdict(set)
+    firsts: set[str] = set()
+    for rule in rules:
+        components = rule.split(".")
+        firsts.add(components[0])
+        for place, word in enumerate(components):
+            if word.isdecimal() and place:
+                rest = ".".join((*components[:place], "#", *components[place + 1 :]))
+                before = components[place - 1]
+                if before not in _EXPERT_WORDS:
+                    layers[int(word)].add(rest)
+                if before not in _LAYER_WORDS:
+                    experts[int(word)].add(rest)
+    # The first component of a rule can be the end of a longer one.
+    partial = tuple({digits for first in firsts for digits in _DIGITS.findall(first)})
     return Numbers(
-        read_told(rules, _OF_EXPERT, _EXPERT_WORDS),
-        read_told(rules, _OF_LAYER, _LAYER_WORDS),
+        Told({number: frozenset(said) for number, said in layers.items()}, partial),
+        Told({number: frozenset(said) for number, said in experts.items()}, partial),
     )
 
 
 def read_told(rules: Iterable[str], beside: re.Pattern[str], words: frozenset[str]) -> Told:
-    """The numbers of one kind; those of the other stand behind one of ``words``, in patterns as ``beside`` has it."""
+    """The numbers of one kind in rules that are not plain.
+
+    Those of the other stand behind one of ``words``, in patterns as ``beside`` has it.
+    """
     exact: dict[int, set[str]] = {}
     partial: set[str] = set()
     for rule in rules:
@@ -82,13 +116,12 @@ def read_told(rules: Iterable[str], beside: re.Pattern[str], words: frozenset[st
             partial.update(_DIGITS.findall(rest))
         elif "?" in rule or "[" in rule:
             return Told(open=True)
-        elif not rule.isalpha():
+        else:
             # Before a wildcard a rule is as plain as any; the first component of one can be the end of a longer one.
             components = rule.split(".")
-            plain = next((place for place, word in enumerate(components) if "*" in word), len(components))
+            plain = next(place for place, word in enumerate(components) if "*" in word)
             partial.update(_DIGITS.findall(components[0]))
-            if plain < len(components):
-                partial.update(find_behind(beside.sub("x", rule)))
+            partial.update(find_behind(beside.sub("x", rule)))
             for place in range(1, plain):
                 if components[place].isdecimal() and components[place - 1] not in words:
                     rest = ".".join((*components[:place], "#", *components[place + 1 :]))

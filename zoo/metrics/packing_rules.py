@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 
-from zoo.metrics.packing_numbers import Numbers, read_numbers
+from zoo.metrics.packing_numbers import Numbers, is_plain, read_numbers
 
 
 class NotWorkedOutError(Exception):
@@ -116,6 +116,9 @@ def build_rules(rules: Sequence[str], loose: bool) -> NameRules:
     inside: set[str] = set()
     patterns: dict[str, re.Pattern[str]] = {}
     for rule in rules:
+        if is_plain(rule):
+            names.add(rule.removesuffix(".weight"))
+            continue
         regex = rule.removeprefix("re:")
         if regex != rule or _REGEX.intersection(rule):
             if anywhere := _ANYWHERE.fullmatch(regex):
@@ -124,12 +127,11 @@ def build_rules(rules: Sequence[str], loose: bool) -> NameRules:
                 patterns[rule] = compile_simple(regex)
         elif rule.endswith("*") and not _GLOB.intersection(rule[:-1]):
             prefixes.add(rule[:-1])
-        elif _GLOB.intersection(rule):
+        else:
             patterns[rule] = compile_glob(rule)
-        elif rule:
-            names.add(rule.removesuffix(".weight"))
         if len(patterns) + len(inside) > MAX_PATTERNS:
             raise NotWorkedOutError(f"its list of modules has more than {MAX_PATTERNS} patterns")
+    names.discard("")
     by_last: dict[str, list[str]] = {}
     for name in names:
         by_last.setdefault(name.rpartition(".")[2], []).append(name)
