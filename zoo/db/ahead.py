@@ -30,7 +30,7 @@ from zoo.sources.folder import read_path
 from zoo.sources.record import HubFacts, ModelRecord, Problem
 
 #: Models after which a second process (some 0.4 s of its time) is worth its start, and from which on it reads.
-WORTHWHILE, HANDED_OVER = 500, 4000
+WORTHWHILE, HANDED_OVER = 300, 3000
 #: Models in a frame; frames that wait at most; and how many of those make the reader be far ahead.
 FRAME, FRAMES, FAR = 250, 40, 8
 #: Bytes that the pipe holds, where the system lets it: a few frames.

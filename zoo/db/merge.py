@@ -75,7 +75,7 @@ def _start_row(record: ModelRecord, now: str) -> Row:
 
 def _build_row(record: ModelRecord, config_id: int, now: str) -> Row:
     """The row of a new model with a config: what the rules below come to, in one step."""
-    row = _start_row(record, now) if record.facts == _NO_FACTS else _EMPTY_ROW | list_facts(record.facts)
+    row = _EMPTY_ROW.copy() if record.facts == _NO_FACTS else _EMPTY_ROW | list_facts(record.facts)
     _take_identity(row, record)
     row["source"] = row["config_source"] = record.source
     row["origin"], row["sha"] = clean_value(record.origin), clean_value(record.sha)
