@@ -41,6 +41,13 @@ QUICKER: dict[str, Any] = {
     "silence": 0.6,
     "outage": 1.5,
 }
+#: What runs in the background ignores Ctrl-C, and what it starts does, too.
+COMMAND = """
+import signal
+from zoo.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
 STATE = """
     SELECT m.repo_id, m.hub_id, m.sha, c.sha256, m.config_source, m.gated, m.private, m.disabled, m.downloads,
            m.gone_at IS NOT NULL, m.problem_kind
@@ -100,7 +107,7 @@ class Synced:
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """``zoo sync`` as a process of its own."""
-        command = [sys.executable, "-c", "from zoo.cli import main; main()", "--db", str(self.path), "sync", *words]
+        command = [sys.executable, "-c", COMMAND, "--db", str(self.path), "sync", *words]
         return subprocess.Popen(
             command,
             env=self.environment(**environment),

@@ -139,6 +139,7 @@ class TestStorms:
     def test_a_storm_of_errors_that_ends_costs_no_model(self, synced: Synced, status: int) -> None:
         fill(synced.hub, 60)
         calm = bring_calmly(synced)
+        synced.patience |= {"attempts": 6, "backoff": 0.2}
         act_after(synced, 20, lambda: Fault(re.compile(""), "status", 1, status), times=15)
         assert synced.sync(jobs=8).broken_off is None
         assert synced.state() == calm
@@ -151,6 +152,7 @@ class TestStorms:
             synced.hub.is_dead = True
             threading.Timer(0.7, lambda: setattr(synced.hub, "is_dead", False)).start()
 
+        synced.patience |= {"attempts": 6, "backoff": 0.2}
         act_after(synced, 20, go_away)
         assert synced.sync(jobs=4).broken_off is None
         assert synced.state() == calm
