@@ -31,3 +31,12 @@ def test_the_window_is_that_of_the_layers_counted(config: dict[str, Any], window
     facts = attention_facts(build_ledger(config))
     assert facts["window"] == window
     assert facts["layers"]["sliding"] == sliding
+
+
+@pytest.mark.parametrize(
+    ("model_type", "norm", "position"), [("fuyu", "layernorm", "rope"), ("blip-2", "layernorm", "learned")]
+)
+def test_norm_and_positions_are_those_of_the_text(model_type: str, norm: str, position: str) -> None:
+    """Fuyu's text is a Persimmon, BLIP-2's an OPT: what the wrapper says is of no use."""
+    shape = shape_facts(build_ledger({"model_type": model_type}))
+    assert (shape["norm"], shape["position"]) == (norm, position)

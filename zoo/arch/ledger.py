@@ -12,7 +12,7 @@ from typing import Any
 from zoo.arch.config import Config, UnsupportedError
 from zoo.arch.names import OTHER_NAMES, find_counterpart, find_named, find_owners
 from zoo.arch.per_layer import KEY
-from zoo.arch.registry import Architecture
+from zoo.arch.registry import Architecture, load_architectures
 from zoo.arch.rows import Place, State, Tensor
 
 
@@ -26,6 +26,11 @@ class Ledger:
     text: Config  #: the section that describes the language model (the whole config where there are no sections)
     tensors: tuple[Tensor, ...]
     states: tuple[State, ...]
+
+    @property
+    def text_architecture(self) -> Architecture:
+        """What the main stack is declared as: that of the text's own type, where the text is a section."""
+        return load_architectures().get(self.text.model_type, self.architecture)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from zoo.arch.config import Config
 from zoo.arch.ledger import Ledger
-from zoo.arch.registry import Architecture, load_architectures
+from zoo.arch.registry import Architecture
 from zoo.arch.rows import State, Tensor
 from zoo.explain.sheet import text_of
 from zoo.metrics.extras import find_rotated
@@ -65,9 +65,7 @@ class Body:
 
     @cached_property
     def architecture(self) -> Architecture:
-        """What the main stack is declared as: that of the text's own type, where the text is a section."""
-        whole = self.ledger.architecture
-        return load_architectures().get(self.ledger.text.model_type, whole)
+        return self.ledger.text_architecture
 
     @cached_property
     def towers_only(self) -> bool:

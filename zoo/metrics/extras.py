@@ -117,7 +117,7 @@ def list_rotary(ledger: Ledger) -> Iterator[tuple[str, int]]:
     """
     layers, width = read_dim(ledger.text, "layers"), find_rotated(ledger)
     hidden, heads = read_dim(ledger.text, "hidden"), read_dim(ledger.text, "heads")
-    if ledger.architecture.position == "rope" and layers and width:
+    if ledger.text_architecture.position == "rope" and layers and width:
         yield "rotary frequencies (inv_freq) in every layer", layers * (width // 2)
         if any(state.latent for state in ledger.states) and hidden and heads:
             yield "rotary frequencies (inv_freq) of hidden size / heads in every layer", layers * (hidden // heads // 2)

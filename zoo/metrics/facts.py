@@ -28,7 +28,7 @@ def read_dim(c: Config, name: str) -> Any:
 
 def shape_facts(ledger: Ledger) -> dict[str, Any]:
     """The ``shape`` object: sizes of the language model (or of the only model there is)."""
-    c, architecture = ledger.text, ledger.architecture
+    c, architecture = ledger.text, ledger.text_architecture
     return {
         "layers": read_dim(c, "layers"),
         "hidden_size": read_dim(c, "hidden"),
@@ -44,7 +44,7 @@ def shape_facts(ledger: Ledger) -> dict[str, Any]:
 
 def name_position(ledger: Ledger) -> str:
     """How positions are told; a type may have a switch that puts biases by distance in place of its rotation."""
-    return "alibi" if ledger.text.get("alibi") is True else ledger.architecture.position
+    return "alibi" if ledger.text.get("alibi") is True else ledger.text_architecture.position
 
 
 def read_rope_theta(c: Config) -> float | None:
