@@ -66,6 +66,8 @@ def test_plain_digits_are_read_as_they_are(number: int) -> None:
         (0, "0 B"),
         (1023, "1023 B"),
         (131072, "128 KiB"),
+        ((1 << 30) - 1, "1.0 GiB"),
+        (1023 << 20, "1,023 MiB"),
         (16_060_522_496, "15.0 GiB"),
         (1 << 40, "1.0 TiB"),
         (3 << 50, "3.0 PiB"),
@@ -88,6 +90,9 @@ def test_bytes_are_shown_in_binary_units(size: int | None, text: str) -> None:
         (14.8e12, "14.8 T"),
         (2e15, "2.00 P"),
         (1500, "1.50 k"),
+        (999.6, "999.6"),
+        (999_499_999, "999 M"),
+        (999_885_952, "1.00 B"),
     ],
 )
 def test_counts_are_shown_in_powers_of_a_thousand(count: float | None, text: str) -> None:

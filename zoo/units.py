@@ -61,7 +61,7 @@ def format_bytes(size: int | None) -> str:
     if size is None:
         return "–"
     for step, unit in _BYTE_STEPS:
-        if abs(size) >= step:
+        if abs(size) >= step * 2047 / 2048:  # it would round to 1,024 of the smaller unit
             return f"{_round(size / step)} {unit}"
     return f"{size} B"
 
@@ -71,7 +71,8 @@ def format_count(count: float | None) -> str:
     if count is None:
         return "–"
     for step, unit in _COUNT_STEPS:
-        if abs(count) >= step:
+        # What would round to 1,000 of the smaller unit is 1.00 of this one.
+        if abs(count) >= (step if step == 10**3 else step * 0.9995):
             return f"{_round(count / step, 2)} {unit}"
     return f"{count:g}"
 
