@@ -52,6 +52,7 @@ class HubServer:
         self.latency = 0.0  #: seconds added to every answer
         self.has_resolve_cache = True
         self.links_to = ""  #: host of the links to the next page; the server itself when empty, none at all when "-"
+        self.links_hold: set[str] = set()  #: parameters that links to the next page repeat; all, when empty
         self.largest_page = 1000  #: models that a page of a listing holds at most
         self.hidden: set[str] = set()  #: headers that are not sent
         self.retry_after = ""  #: sent with errors when not empty
@@ -212,7 +213,8 @@ class HubServer:
         page, rest = models[:limit], models[limit:]
         headers = {"Content-Type": "application/json; charset=utf-8"}
         if rest:
-            kept = [(name, text) for name, text in parse_qsl(query) if name != "cursor"]
+            held = self.links_hold or {name for name, _ in parse_qsl(query)}
+            kept = [(name, text) for name, text in parse_qsl(query) if name != "cursor" and name in held]
             following = urlencode([*kept, ("cursor", make_cursor(page[-1], sort))])
             host = "" if self.links_to == "-" else self.links_to or self.url
             headers["Link"] = f'<{host}/api/models?{following}>; rel="next"'

@@ -89,6 +89,14 @@ class TestRequests:
         assert synced.sync().new == 25
         assert synced.hub.count("^/api/models$") == 3
 
+    def test_links_that_leave_out_what_was_asked_for_are_filled_up(self, synced: Synced) -> None:
+        fill(synced.hub, 250)
+        synced.hub.largest_page, synced.hub.links_hold = 100, {"cursor", "sort"}
+        assert synced.sync().new == 25
+        assert synced.query("SELECT count(*) FROM model WHERE sha IS NOT NULL") == [(25,)]
+        pages = [parse_qs(request.query) for request in synced.hub.requests if request.path == "/api/models"]
+        assert [asked["expand"] for asked in pages] == [list(EXPAND)] * 3
+
     def test_a_hub_that_tells_neither_limits_nor_tags_nor_commits_is_read(self, synced: Synced) -> None:
         fill(synced.hub, 30)
         synced.hub.quota.clear()

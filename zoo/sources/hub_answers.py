@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from zoo.config_text import parse_config
 from zoo.errors import BadInput, HubError
@@ -88,14 +88,18 @@ def name_problem(answer: Answer, *, has_token: bool, listed: ListedModel | None 
     return Problem("failed", f"the Hub answers {answer.status}{': ' + said[:200] if said else ''}")
 
 
-def find_next_page(answer: Answer, settings: HubSettings) -> str | None:
-    """Address of the next page; always at the endpoint, also where a mirror passes on the Hub's own links."""
+def find_next_page(answer: Answer, settings: HubSettings, asked: str) -> str | None:
+    """Address of the page after ``asked``; always at the endpoint, also where a mirror passes on the Hub's own links.
+
+    What was asked for and the link leaves out is asked for again.
+    """
     target = answer.next_url
     if not target:
         return None
-    if not target.startswith(f"{settings.endpoint}/api/models?"):
-        target = f"{settings.endpoint}/api/models?{urlsplit(target).query}"
-    return target
+    query = urlsplit(target).query
+    told = {name.removesuffix("[]") for name, _ in parse_qsl(query, keep_blank_values=True)}
+    left_out = [(name, value) for name, value in parse_qsl(urlsplit(asked).query) if name not in told]
+    return f"{settings.endpoint}/api/models?{query}{'&' if left_out else ''}{urlencode(left_out)}"
 
 
 class JsonReader:

@@ -344,7 +344,7 @@ class Crawler:
                 raise ListingRefused(f"the Hub refuses the listing: {problem.message}")
             if answer.too_large or not isinstance(reader.value, list):
                 raise ListingRefused("the Hub's listing is no list of models")
-            url = find_next_page(answer, self._settings)
+            url = find_next_page(answer, self._settings, url)
             if hash(url) in seen:
                 raise HubError("the Hub's listing goes in a circle: its next page is one that came before")
             yield reader.value, url
