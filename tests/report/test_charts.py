@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from itertools import combinations, pairwise
 
@@ -10,8 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.fakes import BERT, LLAMA, make_models, make_row, make_rows
+from zoo.paths import templates_dir
 from zoo.report import scatter, svg
-from zoo.report.charts import MOST_SERIES, Chart, draw_cache_chart, draw_parts_chart, trace_cache
+from zoo.report.charts import (
+    _LIGHT,
+    BLACK,
+    MOST_SERIES,
+    PART_COLORS,
+    Chart,
+    draw_cache_chart,
+    draw_parts_chart,
+    trace_cache,
+)
 from zoo.report.facts import PART_NAMES, list_parts
 from zoo.report.strips import KINDS, draw_strip
 
@@ -186,3 +197,30 @@ def test_titles_say_what_there_is_to_say() -> None:
     assert say_parts(models, PART_NAMES) == "The largest part by number of models: MLP (2), experts (1)"
     assert say_parts(models[:2], PART_NAMES) == "Most parameters are in the MLP"
     assert say_parts([], PART_NAMES) == "Share of the parameters in each part"
+
+
+def luminance(color: str) -> float:
+    """Relative luminance as WCAG defines it."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, two: str) -> float:
+    low, high = sorted((luminance(one), luminance(two)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_lines_and_marks_stand_out_on_white_and_on_dark() -> None:
+    style = (templates_dir() / "screen.css").read_text(encoding="utf-8")
+    series = re.findall(r"svg \.s(\d) \{ stroke: light-dark\((#\w+), (#\w+)\)", style)
+    assert [light for _, light, _ in series] == list(svg.PALETTE)
+    assert all(contrast(light, svg.PAPER) >= 3 for _, light, _ in series)
+    assert all(contrast(dark, "#15181c") >= 4.5 for _, _, dark in series)
+    assert contrast(svg.MUTED, svg.PAPER) >= 4.5
+
+
+@pytest.mark.parametrize("part", PART_COLORS)
+def test_a_share_can_be_read_on_the_colour_of_its_part(part: str) -> None:
+    ink = BLACK if part in _LIGHT else svg.PAPER
+    assert contrast(PART_COLORS[part], ink) >= 4.5

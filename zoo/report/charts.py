@@ -20,7 +20,6 @@ from zoo.report.format import (
 )
 from zoo.report.models import ReportModel
 from zoo.report.svg import (
-    INK,
     MUTED,
     PAPER,
     choose_ticks,
@@ -39,6 +38,8 @@ from zoo.report.svg import (
 from zoo.report.tables import Head, Line, Table, count_cell
 
 WIDTH = 720.0
+#: Of text on colours, which ink is not dark enough for.
+BLACK = "#000000"
 #: Most models that one chart tells apart.
 MOST_SERIES = 20
 
@@ -58,8 +59,8 @@ PART_COLORS: Mapping[str, str] = {
     "projector": "#777f8b",
     "other": "#b4b9c1",
 }
-#: Parts on which dark text is read better than white.
-_LIGHT = frozenset({"embedding", "position", "mlp", "shared_experts", "vision", "audio", "other"})
+#: Parts on which black text is read better than white, each with a contrast of 4.5 or more.
+_LIGHT = frozenset(PART_COLORS) - {"attention", "router", "norm", "head"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +309,7 @@ def _draw_bar(
         )  # fmt: skip
         share = format_share(count, total)
         if wide > measure_text(share, 9.5) + 8:
-            ink = INK if part in _LIGHT else PAPER
+            ink = BLACK if part in _LIGHT else PAPER
             body.append(
                 element(
                     "text",

@@ -13,8 +13,9 @@ from math import ceil, floor, log10
 from markupsafe import Markup, escape
 
 INK, MUTED, GRID, PAPER = "#1a1c20", "#5b616b", "#dfe2e6", "#ffffff"
-#: Okabe and Ito's colours for colour-blind readers, those with most contrast on white first.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#3d3d3d", "#e69f00", "#56b4e9")
+#: Okabe and Ito's colours for colour-blind readers, those with most contrast on white first; the last two are darkened
+#: to a contrast of 3 on white, which lines need to be seen.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#3d3d3d", "#b97f00", "#2a90c7")
 #: Dashes of lines: a second sign beside the colour.
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "12 4", "1 2")
 
