@@ -190,7 +190,8 @@ def test_titles_say_what_there_is_to_say() -> None:
 
     models = make_models(make_rows(3))
     assert say_cache(models, 1 << 15) == (
-        "Cache of one sequence at 32,768 tokens: from 536.9 MB (Mistral-7B-v0.1) to 4.295 GB (Mixtral-8x7B-v0.1)"
+        "Cache of one sequence at 32,768 tokens: from 536.9 MB (Mistral-7B-v0.1) to 4.295 GB "
+        "(Llama-3.1-8B and Mixtral-8x7B-v0.1)"
     )
     assert say_cache(models[:1], 1 << 15) == "Cache of one sequence: Mistral-7B-v0.1 keeps 536.9 MB at 32,768 tokens"
     assert say_cache(models, 12345) == "What one sequence keeps, against its length"

@@ -19,6 +19,7 @@ from zoo.report.format import (
     format_tick,
 )
 from zoo.report.models import ReportModel
+from zoo.report.summary import name_models
 from zoo.report.svg import (
     MUTED,
     PAPER,
@@ -169,9 +170,10 @@ def say_cache(models: Sequence[ReportModel], context: int) -> str:
     if least.get(path) == most.get(path):
         who = f"{least.label} keeps" if len(sized) == 1 else "all keep"
         return f"Cache of one sequence: {who} {format_decimal_bytes(least.get(path))} {at}"
+    lightest, heaviest = (name_models([m for m in sized if m.get(path) == end.get(path)]) for end in (least, most))
     return (
-        f"Cache of one sequence {at}: from {format_decimal_bytes(least.get(path))} ({least.label}) "
-        f"to {format_decimal_bytes(most.get(path))} ({most.label})"
+        f"Cache of one sequence {at}: from {format_decimal_bytes(least.get(path))} ({lightest}) "
+        f"to {format_decimal_bytes(most.get(path))} ({heaviest})"
     )
 
 
