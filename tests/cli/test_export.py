@@ -42,7 +42,7 @@ def test_export_writes_all_views_in_all_formats_to_a_folder(run: Run, snapshot_s
     said = run("export", "all", "--format", "parquet,csv,jsonl,sqlite", "--out", out, "--json")
     written = json.loads(said.out)
     assert written[str(out / "models.csv")] == snapshot_size
-    assert len(list(out.iterdir())) == 6 * 3 + 1
+    assert len(list(out.iterdir())) == 7 * 3 + 1
     with closing(sqlite3.connect(out / "zoo.sqlite")) as connection:
         assert connection.execute("SELECT COUNT(*) FROM models").fetchone() == (snapshot_size,)
 
