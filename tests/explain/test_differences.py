@@ -231,3 +231,17 @@ def test_numbers_come_from_the_glossary_without_the_fingerprint() -> None:
     assert paths[0] == "params.total"
     assert "fingerprint" not in paths
     assert "shape.layers" not in paths
+
+
+def test_keys_of_a_text_section_are_held_against_those_of_a_config_without_sections() -> None:
+    whole = {"model_type": "gemma3", "text_config": {"hidden_size": 8, "vocab_size": 9}, "vision_config": {"depth": 1}}
+    text = {"model_type": "llama", "hidden_size": 6, "vocab_size": 9, "mlp_bias": False}
+    forth = {change.path: (change.a, change.b, change.only) for change in compare_keys(whole, text)}
+    assert forth == {
+        "model_type": ("gemma3", "llama", None),
+        "text_config.hidden_size": (8, 6, None),
+        "vision_config.depth": (1, None, "a"),
+        "mlp_bias": (None, False, "b"),
+    }
+    back = {change.path: (change.b, change.a) for change in compare_keys(text, whole)}
+    assert back == {path: values[:2] for path, values in forth.items()}

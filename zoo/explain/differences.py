@@ -14,6 +14,9 @@ from zoo.metrics.analysis import Analysis
 from zoo.metrics.glossary import METRICS
 from zoo.units import format_bytes
 
+#: Keys that hold the config of the language model in a whole that also sees or hears.
+TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config.text_config")
+
 
 class KeyChange(NamedTuple):
     """A key whose value differs. ``only`` is "a" or "b" where the other has no such key."""
@@ -68,8 +71,13 @@ def compare_pair(
 
 
 def compare_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[KeyChange]:
-    """Keys that differ: first those that the count follows from, then those that are shown, then all others."""
+    """Keys that differ: first those that the count follows from, then those that are shown, then all others.
+
+    Where one config has its text in a section and the other has none, its keys are held against those of the other's
+    top level, and named as in the section.
+    """
     one, two = (dict(walk_leaves(config)) for config in (a, b))
+    one, two = move_under(one, two), move_under(two, one)
     uses: dict[str, Use] = {**find_uses(b), **find_uses(a)}
     changes = []
     for path in [*one, *(path for path in two if path not in one)]:
@@ -77,6 +85,15 @@ def compare_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[KeyChange]:
         if only or not are_equal(one[path], two[path]):
             changes.append(KeyChange(path, one.get(path), two.get(path), only, uses.get(path)))
     return sorted(changes, key=lambda change: list(USES).index(change.use))
+
+
+def move_under(flat: dict[str, Any], nested: dict[str, Any]) -> dict[str, Any]:
+    """``flat`` with those of its keys renamed that ``nested`` has in its text section alone."""
+    section = next((name for name in TEXT_SECTIONS if any(path.startswith(f"{name}.") for path in nested)), None)
+    if section is None or any(path.startswith(TEXT_SECTIONS) for path in flat):
+        return flat
+    inside = {path for path in flat if path not in nested and f"{section}.{path}" in nested}
+    return {f"{section}.{path}" if path in inside else path: value for path, value in flat.items()}
 
 
 def walk_leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
