@@ -44,14 +44,18 @@ class Attention:
         q, k, v, o = self.names
         bias = is_on(c, self.bias)
         q_width, k_width, v_width = c.heads * c.head_dim, c.kv_heads * c.head_dim, c.kv_heads * c.v_head_dim
-        yield from p.linear(q, c.hidden, q_width, "attention", bias)
-        yield from p.linear(k, c.hidden, k_width, "attention", bias if self.k_bias is None else is_on(c, self.k_bias))
-        yield from p.linear(v, c.hidden, v_width, "attention", bias)
+        k_bias = bias if self.k_bias is None else is_on(c, self.k_bias)
         o_bias = bias if self.o_bias is None else is_on(c, self.o_bias)
-        yield from p.linear(o, c.heads * c.v_head_dim, c.hidden, "attention", o_bias)
+        rows: list[Row] = [
+            *p.linear(q, c.hidden, q_width, "attention", bias),
+            *p.linear(k, c.hidden, k_width, "attention", k_bias),
+            *p.linear(v, c.hidden, v_width, "attention", bias),
+            *p.linear(o, c.heads * c.v_head_dim, c.hidden, "attention", o_bias),
+        ]
         for block in self.extra:
-            yield from block(c, p)
-        yield from states_of(c, p, self.kinds, self.window, cached=self.cached, causal=self.causal)
+            rows += block(c, p)
+        rows += states_of(c, p, self.kinds, self.window, cached=self.cached, causal=self.causal)
+        return rows
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,10 @@ class At:
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
         below = p.at(self.name)
+        rows: list[Row] = []
         for block in self.blocks:
-            yield from block(c, below)
+            rows += block(c, below)
+        return rows  # a list: at this depth, passing rows on one by one would cost more than making them
 
 
 def at(name: str, *blocks: Block) -> At:
@@ -52,12 +54,14 @@ class Stack:
         count = c.dim(self.count)
         if count > MAX_LAYERS:
             raise UnsupportedError(f"{c.model_type}: {count} layers are out of range")
+        rows: list[Row] = []
         if count == 0:
-            return
+            return rows
         stack = self.stack or p.stack
         place = Place(f"{p.prefix}{self.name}.{{}}.", range(count), p.part, stack, p.role, p.embedding)
         for block in self.blocks:
-            yield from block(c, place)
+            rows += block(c, place)
+        return rows
 
 
 def stack(name: str, *blocks: Block, count: str = "layers", of: str | None = None) -> Stack:
@@ -72,13 +76,15 @@ class ByKind:
     choices: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
+        rows: list[Row] = []
         for kind, layers in group_layers(self.kinds(c), p.layers).items():
             blocks = self.choices.get(kind)
             if blocks is None:
                 raise UnsupportedError(f"{c.model_type}: layers of kind {kind!r:.40} are not known")
             there = p.within(layers)
             for block in blocks:
-                yield from block(c, there)
+                rows += block(c, there)
+        return rows
 
 
 def by_kind(kinds: Kinds, **choices: Block | tuple[Block, ...]) -> ByKind:
@@ -94,8 +100,10 @@ class When:
     otherwise: tuple[Block, ...] = ()
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
+        rows: list[Row] = []
         for block in self.blocks if is_on(c, self.flag) else self.otherwise:
-            yield from block(c, p)
+            rows += block(c, p)
+        return rows
 
 
 def when(flag: Flag, *blocks: Block, otherwise: tuple[Block, ...] = ()) -> When:
@@ -119,7 +127,7 @@ class Section:
         inner = open_section(c, self.key, flat=self.flat)
         place = p.at(self.name)
         if self.part:
-            place = place._replace(part=self.part, stack=self.part)
+            place = place.of_tower(self.part, self.part)
         architecture = find_architecture(inner.model_type)
         if architecture.supported and (reason := architecture.supported(inner)):
             raise UnsupportedError(f"{inner.model_type}: {reason}")

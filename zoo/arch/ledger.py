@@ -126,17 +126,13 @@ def spell_layers(layers: Sequence[int] | None) -> object:
 
 def fingerprint_ledger(ledger: Ledger) -> str:
     """Hash of all that shapes the ledger: two configs with the same rows share it."""
-    spelled: dict[int, object] = {id(None): None}  # by identity: many rows share their layers
-
-    def spell(layers: Sequence[int] | None) -> object:
-        key = id(layers)
-        if key not in spelled:
-            spelled[key] = spell_layers(layers)
-        return spelled[key]
-
+    lists = {id(row.layers): row.layers for row in (*ledger.tensors, *ledger.states)}  # many rows share theirs
+    spelled = {key: spell_layers(layers) for key, layers in lists.items()}
     rows: list[object] = [ledger.architecture.model_type, ledger.class_name]
-    for name, shape, part, op, layers, copies, used, of, tied_to, role, stack in ledger.tensors:
-        rows.append((name, shape, part, op, spell(layers), copies, used, of, tied_to, role, stack))
-    rows += [(*state[:_LAYERS], spell(state.layers), *state[_LAYERS + 1 :]) for state in ledger.states]
+    rows += [
+        (name, shape, part, op, spelled[id(layers)], copies, used, of, tied_to, role, stack)
+        for name, shape, part, op, layers, copies, used, of, tied_to, role, stack in ledger.tensors
+    ]
+    rows += [(*state[:_LAYERS], spelled[id(state.layers)], *state[_LAYERS + 1 :]) for state in ledger.states]
     # Version 2 writes equal values as equal bytes, whichever objects hold them.
     return hashlib.blake2b(marshal.dumps(rows, 2), digest_size=12).hexdigest()

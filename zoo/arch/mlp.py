@@ -117,7 +117,7 @@ class Moe:
     shared: tuple[Block, ...] = ()
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
-        yield from self.router(c, p)
-        yield from self.experts(c, p)
+        rows = [*self.router(c, p), *self.experts(c, p)]
         for block in self.shared:
-            yield from block(c, p)
+            rows += block(c, p)
+        return rows

@@ -144,6 +144,10 @@ class Place(NamedTuple):
         """The same place in some of the layers."""
         return Place(self.prefix, layers, self.part, self.stack, self.role, self.embedding)
 
+    def of_tower(self, part: str, stack: str) -> Place:
+        """The same place in a tower: all below counts as ``part``, and runs in ``stack``."""
+        return Place(self.prefix, self.layers, part, stack, self.role, self.embedding)
+
     def tensor(
         self,
         name: str,

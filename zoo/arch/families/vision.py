@@ -50,9 +50,11 @@ class Vision:
     blocks: tuple[Block, ...]
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
-        place = p._replace(part="vision", stack="vision")
+        place = p.of_tower("vision", "vision")
+        rows: list[Row] = []
         for block in self.blocks:
-            yield from block(c, place)
+            rows += block(c, place)
+        return rows
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Tower:
     key: str = "vision_config"
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
-        yield from Vision(self.blocks)(c.section(self.key, self.dims), p.at(self.name))
+        return Vision(self.blocks)(c.section(self.key, self.dims), p.at(self.name))
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Projector:
     blocks: tuple[Block, ...]
 
     def __call__(self, c: Config, p: Place) -> Iterable[Row]:
-        place = p._replace(part="projector", stack="vision")
+        place = p.of_tower("projector", "vision")
         for block in self.blocks:
             yield from block(c, place)
 
