@@ -215,8 +215,9 @@ class TestKills:
         synced.check()
 
 
-def test_memory_does_not_grow_with_the_models() -> None:
+def test_memory_does_not_grow_with_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the first 4,000 listed models and the last, what is held stays the same: 300 bytes each would be seen."""
+    monkeypatch.setattr(zoo.sync, "BATCH", 1000)
     held: list[tuple[int, int]] = []
 
     class Store(MemoryStore):
