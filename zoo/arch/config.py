@@ -98,7 +98,20 @@ class Config:
         self.read: dict[str, str] = parent.read if parent else {}
 
     def _find(self, key: str) -> Any:
-        names = self.spec.aliases.get(key) or (key,)
+        names = self.spec.aliases.get(key)
+        if names is not None:
+            return self._find_named(key, names)
+        value = self.raw.get(key, _ABSENT)
+        if value is not _ABSENT:
+            self.read[self.path + key] = "config"
+            return value
+        value = self.spec.defaults.get(key, _ABSENT)
+        if value is not _ABSENT:
+            self.read[self.path + key] = "unset" if value is None else "default"
+        return value
+
+    def _find_named(self, key: str, names: tuple[str, ...]) -> Any:
+        """As :meth:`_find`, for a key that has several names."""
         for name in names:
             value = self.raw.get(name, _ABSENT)
             if value is not _ABSENT:
@@ -140,17 +153,24 @@ class Config:
 
     def whole(self, key: str, *, least: int = 0) -> int:
         """The value as an integer of at least ``least``; raises UnsupportedError when it is not one."""
-        return check_whole(self[key], f"{self.model_type}: {self.path}{key}", least)
+        value = self[key]
+        if type(value) is int and least <= value <= MAX_DIMENSION:  # no words for what needs none
+            return value
+        return check_whole(value, f"{self.model_type}: {self.path}{key}", least)
 
     def maybe(self, key: str, *, least: int = 0) -> int | None:
         """Like :meth:`whole`, but None where the config or its default is null or absent."""
         value = self.get(key)
-        return None if value is None else check_whole(value, f"{self.model_type}: {self.path}{key}", least)
+        if value is None or (type(value) is int and least <= value <= MAX_DIMENSION):
+            return value
+        return check_whole(value, f"{self.model_type}: {self.path}{key}", least)
 
     def flag(self, key: str) -> bool:
         """The value as a boolean (null is false, as the classes take it)."""
         value = self[key]
-        if value is None or isinstance(value, bool) or value in (0, 1):
+        if value is True or value is False:
+            return value
+        if value is None or value in (0, 1):
             return bool(value)
         raise UnsupportedError(f"{self.model_type}: {self.path}{key} is {value!r:.60}, not true or false")
 
@@ -189,7 +209,7 @@ class Config:
 
     def __getattr__(self, name: str) -> Any:
         # Asked only for what is not there yet: a dimension, once worked out, is a plain attribute.
-        rule = self.dims.get(name, DIMS.get(name)) if name[:1] != "_" else None
+        rule = (self.dims.get(name) or DIMS.get(name)) if name[:1] != "_" else None
         if rule is None:
             raise AttributeError(f"{self.model_type} has no dimension {name!r}")
         value = self.whole(rule) if isinstance(rule, str) else rule(self)
@@ -222,9 +242,9 @@ def read_layers(c: Config) -> int:
 
 def read_kv_heads(c: Config) -> int:
     """``num_key_value_heads``; null means one for each query head."""
-    if (value := c["num_key_value_heads"]) is None:
+    if c["num_key_value_heads"] is None:
         return int(c.heads)
-    return check_whole(value, f"{c.model_type}: {c.path}num_key_value_heads", 1)
+    return c.whole("num_key_value_heads", least=1)
 
 
 def read_head_dim(c: Config) -> int:

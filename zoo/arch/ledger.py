@@ -126,7 +126,10 @@ def spell_layers(layers: Sequence[int] | None) -> object:
 
 def fingerprint_ledger(ledger: Ledger) -> str:
     """Hash of all that shapes the ledger: two configs with the same rows share it."""
-    lists = {id(row.layers): row.layers for row in (*ledger.tensors, *ledger.states)}  # many rows share theirs
+    # Many rows share their layers.
+    lists = {id(row.layers): row.layers for row in ledger.tensors} | {
+        id(row.layers): row.layers for row in ledger.states
+    }
     spelled = {key: spell_layers(layers) for key, layers in lists.items()}
     rows: list[object] = [ledger.architecture.model_type, ledger.class_name]
     rows += [

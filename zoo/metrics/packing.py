@@ -131,12 +131,13 @@ def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stor
     biases = {tensor.name for tensor in ledger.tensors if tensor.name.endswith(".bias")}
     asked: dict[int, Shares] = {id(None): ((None, 1),)}  # rows of a group share their list
     numbers = scheme.numbers
+    rest = 0
     for tensor in tensors:
-        if not tensor.stored:
-            continue
-        linears = list(read.split_linears(tensor))
-        if not linears or (text_only and tensor.part in TOWER_PARTS):
-            total.add(stored, tensor.stored)
+        # One look tells most that are no matrices, norms above all.
+        plain = len(tensor.shape) < 2 or (text_only and tensor.part in TOWER_PARTS)
+        linears = () if plain or tensor.tied_to else read.split_linears(tensor)
+        if not linears:
+            rest += tensor.stored
             continue
         groups = asked.get(id(tensor.layers))
         if groups is None:
@@ -148,6 +149,8 @@ def pack_tensors(tensors: Iterable[Tensor], scheme: Scheme, ledger: Ledger, stor
                 for expert, times in alike:
                     placed = place_linear(linear, layer, expert, biased)
                     add_linear(total, scheme.choose(placed), placed, copies * layers * times, stored)
+    if rest:
+        total.add(stored, rest)
     return total
 
 
@@ -155,18 +158,18 @@ def add_linear(total: Sum, layout: Layout | None, linear: Linear, copies: int, s
     if layout is None:
         total.add(stored, linear.outputs * linear.inputs * copies)
         return
-    for piece in layout(linear.outputs, linear.inputs):
-        total.add(piece.dtype, piece.elements * copies)
-        total.scales += 0 if piece.packed else piece.elements * copies
-        total.scalars += piece.elements * copies if piece.scalar else 0
+    for dtype, elements, packed, scalar in layout(linear.outputs, linear.inputs):
+        total.add(dtype, elements * copies)
+        total.scales += 0 if packed else elements * copies
+        total.scalars += elements * copies if scalar else 0
     total.matrices += copies
     total.unbiased += 0 if linear.biased else linear.outputs * copies
 
 
 def place_linear(linear: Linear, layer: int | None, expert: int | None, biased: bool) -> Linear:
     """The linear layer of one numbered layer, and one numbered expert; its names say which."""
-    name, also = linear.name, linear.also
+    name, part, outputs, inputs, in_layers, extra, _, also = linear
     for number in (layer, expert):
         if number is not None:
-            name, also = name.replace("{}", str(number), 1), also.replace("{}", str(number), 1)
-    return Linear(name, linear.part, linear.outputs, linear.inputs, linear.in_layers, linear.extra, biased, also)
+            name, also = name.replace("{}", str(number), 1), also and also.replace("{}", str(number), 1)
+    return Linear(name, part, outputs, inputs, in_layers, extra, biased, also)

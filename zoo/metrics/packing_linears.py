@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from zoo.arch.ledger import Ledger
 from zoo.arch.rows import Tensor
@@ -26,32 +26,32 @@ class Reader:
         self.renames = find_renames(ledger)
         self.fused = ledger.architecture.model_type in FUSED
 
-    def split_linears(self, tensor: Tensor) -> Iterator[Matrix]:
+    def split_linears(self, tensor: Tensor) -> Sequence[Matrix]:
         """The matrices that a checkpoint holds for ``tensor`` in one layer.
 
-        None for what is no linear layer: vectors, convolutions, lookup tables, bare parameters.
+        Empty for what is no linear layer: vectors, convolutions, lookup tables, bare parameters.
         """
         if tensor.part == "experts" and len(tensor.shape) == 3 and tensor.op == "matmul":
-            yield from self._split_experts(tensor)
-        elif len(tensor.shape) == 2 and tensor.name.endswith(".weight"):
-            yield from self._split_matrix(tensor, tensor.name.removesuffix(".weight"))
+            return self._split_experts(tensor)
+        if len(tensor.shape) == 2 and tensor.name.endswith(".weight"):
+            return self._split_matrix(tensor, tensor.name.removesuffix(".weight"))
+        return ()
 
-    def _split_matrix(self, tensor: Tensor, module: str) -> Iterator[Matrix]:
-        turned = self.transposed and tensor.part != "head" and tensor.op == "matmul"
-        outputs, inputs = reversed(tensor.shape) if turned else tensor.shape
+    def _split_matrix(self, tensor: Tensor, module: str) -> Sequence[Matrix]:
         wanted = ("matmul", "lookup") if self.tables else ("matmul",)
         if tensor.op not in wanted or (tensor.part == "router" and not self.tables):
-            return
+            return ()
+        turned = self.transposed and tensor.part != "head" and tensor.op == "matmul"
+        outputs, inputs = reversed(tensor.shape) if turned else tensor.shape
         path, _, name = module.rpartition(".")
         if self.fused and name == "gate_up_proj":
-            for half in ("gate_proj", "up_proj"):
-                yield self._name(tensor, f"{path}.{half}", outputs // 2, inputs), tensor.copies, 0
-        elif tensor.part == "experts" and module.count("{}") > (tensor.layers is not None):
-            yield self._name(tensor, module, outputs, inputs), 1, tensor.copies
-        else:
-            yield self._name(tensor, module, outputs, inputs), tensor.copies, 0
+            halves = ("gate_proj", "up_proj")
+            return [(self._name(tensor, f"{path}.{half}", outputs // 2, inputs), tensor.copies, 0) for half in halves]
+        if tensor.part == "experts" and module.count("{}") > (tensor.layers is not None):
+            return [(self._name(tensor, module, outputs, inputs), 1, tensor.copies)]
+        return [(self._name(tensor, module, outputs, inputs), tensor.copies, 0)]
 
-    def _split_experts(self, tensor: Tensor) -> Iterator[Matrix]:
+    def _split_experts(self, tensor: Tensor) -> Sequence[Matrix]:
         """Fused experts [E, 2 x width, hidden] or [E, hidden, width], either way round, as E separate matrices."""
         experts, *matrix = tensor.shape
         path, _, name = tensor.name.rpartition(".")
@@ -59,11 +59,10 @@ class Reader:
         outputs, inputs = matrix
         if (inputs if up else outputs) != self.hidden:
             outputs, inputs = inputs, outputs
-        if up:
-            for half in ("gate_proj", "up_proj"):
-                yield self._name(tensor, f"{path}.{{}}.{half}", outputs // 2, inputs), tensor.copies, experts
-        else:
-            yield self._name(tensor, f"{path}.{{}}.{name}", outputs, inputs), tensor.copies, experts
+        if not up:
+            return [(self._name(tensor, f"{path}.{{}}.{name}", outputs, inputs), tensor.copies, experts)]
+        halves = [f"{path}.{{}}.{half}" for half in ("gate_proj", "up_proj")]
+        return [(self._name(tensor, half, outputs // 2, inputs), tensor.copies, experts) for half in halves]
 
     def _name(self, tensor: Tensor, module: str, outputs: int, inputs: int) -> Linear:
         also = rename_module(module, self.renames) if self.renames else ""
