@@ -6,7 +6,8 @@ import hashlib
 import marshal
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from zoo.arch.config import Config, UnsupportedError
@@ -26,6 +27,11 @@ class Ledger:
     text: Config  #: the section that describes the language model (the whole config where there are no sections)
     tensors: tuple[Tensor, ...]
     states: tuple[State, ...]
+    sizes: tuple[int, ...] = field(init=False)  #: ``elements`` of each of ``tensors``, which every sum begins with
+
+    def __post_init__(self) -> None:
+        sizes = [prod(t.shape) * t.copies * (1 if t.layers is None else len(t.layers)) for t in self.tensors]
+        object.__setattr__(self, "sizes", tuple(sizes))
 
     @property
     def text_architecture(self) -> Architecture:

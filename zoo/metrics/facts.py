@@ -73,6 +73,19 @@ def layer_kinds(ledger: Ledger) -> list[str]:
     return kinds
 
 
+def count_kinds(ledger: Ledger) -> dict[str, int]:
+    """How many layers of the main stack are of each of :data:`LAYER_KINDS`."""
+    counts = dict.fromkeys(LAYER_KINDS, 0)
+    count = read_dim(ledger.text, "layers") or 0
+    own = [s for s in ledger.states if s.stack == "decoder" and s.kind != "cross"]
+    if len(own) == 1 and own[0].layers == range(count):  # all alike, as in most models
+        counts[own[0].kind] = count
+        return counts
+    for kind in layer_kinds(ledger):
+        counts[kind] += 1
+    return counts
+
+
 def attention_facts(ledger: Ledger) -> dict[str, Any]:
     """The ``attention`` object. Head sizes are null in a model without attention."""
     c = ledger.text
@@ -81,7 +94,6 @@ def attention_facts(ledger: Ledger) -> dict[str, Any]:
     latent = LATENT_KEYS if any(s.latent for s in own) else ()
     heads = read_dim(c, "heads") if attends else None
     kv_heads = read_dim(c, "kv_heads") if attends else None
-    kinds = layer_kinds(ledger)
     return {
         "kind": name_attention(own, heads, kv_heads),
         "heads": heads,
@@ -90,7 +102,7 @@ def attention_facts(ledger: Ledger) -> dict[str, Any]:
         "v_head_dim": read_dim(c, "v_head_dim") if attends else None,
         "queries_per_kv": heads // kv_heads if heads and kv_heads else None,
         "window": find_window(own),
-        "layers": {kind: kinds.count(kind) for kind in LAYER_KINDS},
+        "layers": count_kinds(ledger),
         **{key: c.get(key) if key in latent else None for key in LATENT_KEYS},
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
 
 from zoo.arch.ledger import Ledger
 from zoo.arch.rows import PARTS, State, Tensor
@@ -45,9 +44,9 @@ def sum_params(ledger: Ledger) -> Params:
     biases = mtp = buffers = untied_head = 0
     tied = False
     vocab = ledger.text.get("vocab_size")
-    for tensor in ledger.tensors:
-        name, shape, part, _, layers, copies, used, of, tied_to, role, _ = tensor
-        size = 0 if tied_to else prod(shape) * copies * (1 if layers is None else len(layers))  # Tensor.stored, inline
+    for tensor, elements in zip(ledger.tensors, ledger.sizes, strict=True):
+        name, shape, part, _, _, _, used, of, tied_to, role, _ = tensor
+        size = 0 if tied_to else elements
         if role != "param":
             mtp, buffers = mtp + size * (role == "mtp"), buffers + size * (role == "buffer")
             continue
@@ -135,13 +134,16 @@ def sum_spans(sizes: Iterable[tuple[int, int | None]]) -> tuple[int, int, int]:
 
 def sum_cache(ledger: Ledger, dtype: str | None, state_dtype: str | None, contexts: Iterable[int]) -> Cache:
     """The cache of one sequence at ``dtype``; constant states at ``state_dtype`` unless they have their own."""
-    own = [s for s in ledger.states if s.kind != "cross" and s.stack not in TOWERS]
-    cross = [s for s in ledger.states if s.kind == "cross"]
-    cross_fixed = sum(s.fixed * s.repeats for s in cross)
-    cross_growth = sum(s.per_token * s.repeats for s in cross if not s.fixed)
-    grown = [(s.per_token * s.repeats, s.window) for s in own]
-    written = sum(s.materialized * s.repeats for s in own)
-    each, long, full = sum_spans(grown)
+    own, cross = [], []
+    for s in ledger.states:
+        if s.kind == "cross":
+            cross.append(s)
+        elif s.stack not in TOWERS:
+            own.append(s)
+    cross_fixed = sum([s.fixed * s.repeats for s in cross])
+    cross_growth = sum([s.per_token * s.repeats for s in cross if not s.fixed])
+    each, long, full = sum_spans([(s.per_token * s.repeats, s.window) for s in own])
+    written = sum([s.materialized * s.repeats for s in own])
     state = sum_state_bytes(own, state_dtype)
     sized = dtype is not None
     bits = [] if dtype is None else [(count_token_bits(s, dtype), s.window) for s in own if s.per_token]
@@ -152,14 +154,14 @@ def sum_cache(ledger: Ledger, dtype: str | None, state_dtype: str | None, contex
         windowed = [(size, window) for size, window in bits if window is not None]
         for tokens in at:
             count = int(tokens)
-            held = bits_long * count + sum(size * min(count, window) for size, window in windowed)
+            held = bits_long * count + sum([size * min(count, window) for size, window in windowed])
             at[tokens] = (held + 7) // 8 + state + constant
     return Cache(
         dtype=dtype,
         elements_per_token=each,
         elements_per_token_long=long,
         window_elements=full,
-        state_elements=sum(s.fixed * s.repeats for s in own),
+        state_elements=sum([s.fixed * s.repeats for s in own]),
         materialized_elements_per_token=written,
         cross_elements=cross_fixed,
         cross_elements_per_source_token=cross_growth,
@@ -242,11 +244,10 @@ def is_pooler(tensor: Tensor) -> bool:
 def group_weights(ledger: Ledger) -> dict[str, int]:
     """The :func:`matmul_elements` of text, by what passes: its tokens, those of its source, or what comes once."""
     groups = {"main": 0, "encoder": 0, "cross": 0, "once": 0}
-    for tensor in ledger.tensors:
-        name, shape, part, op, layers, copies, used, of, _, role, stack = tensor
+    for tensor, size in zip(ledger.tensors, ledger.sizes, strict=True):
+        name, _, part, op, _, _, used, of, _, role, stack = tensor
         if op not in MULTIPLIED or role != "param" or stack in TOWERS or part in TOWER_PARTS:
             continue
-        size = prod(shape) * copies * (1 if layers is None else len(layers))
         group = "once" if "pooler" in name and is_pooler(tensor) else stack if stack in groups else "main"
         groups[group] += size if used == of else size * used // of
     return groups
