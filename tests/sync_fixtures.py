@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,9 @@ class Synced:
     def environment(self, **more: str) -> dict[str, str]:
         """For a process that shall read :attr:`hub`."""
         home = {"HF_ENDPOINT": self.hub.url, "HF_HOME": str(self.path.parent / "hf"), "HOME": str(self.path.parent)}
-        return {**os.environ, **home, **more}
+        # What other tests, or the person, have set for the Hub is none of its business.
+        others = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
+        return {**others, **home, **more}
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """``zoo sync`` as a process of its own."""
@@ -147,3 +150,10 @@ def synced(hub: HubServer, template: Path, tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("zoo.sources.hub_settings.read_settings", hurry)
     return made
+
+
+def wait_for(test: Any, seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not test():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.02)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sync_fixtures import Synced, hub, synced, template
+from tests.sync_fixtures import Synced, hub, synced, template, wait_for
 from zoo.cli import main
 from zoo.db.session import open_engine
 from zoo.errors import DatabaseProblem
@@ -101,8 +101,7 @@ def test_two_syncs_at_once_both_end_well_and_fetch_nothing_twice(
         synced.hub.add(f"org/m{number:03}", {"model_type": "llama", "hidden_size": 64 * (number + 1)})
     synced.hub.latency = 0.1
     first = synced.start("--all", "--source", "hub", "--json", "--jobs", "4")
-    while not synced.hub.requests:
-        time.sleep(0.02)
+    wait_for(lambda: bool(synced.hub.requests))
     with pytest.raises(SystemExit) as left:
         main(["--db", str(synced.path), "sync", "--all", "--source", "hub", "--json"])
     second = capsys.readouterr()

@@ -20,7 +20,7 @@ import zoo.sync
 from benchmarks.listing import ListingServer
 from tests.hub_server import HubServer
 from tests.hub_wire import Fault
-from tests.sync_fixtures import Synced, hub, synced, template
+from tests.sync_fixtures import Synced, hub, synced, template, wait_for
 from tests.test_sync import Counts, MemoryStore
 from zoo.sources.facts import EXPAND
 from zoo.sources.hub import Crawl, fetch_models
@@ -290,10 +290,3 @@ def list_committed(synced: Synced) -> list[str]:
         return [row[0] for row in synced.query("SELECT repo_id FROM model WHERE config_id IS NOT NULL")]
     except Exception:  # the tables are not there yet
         return []
-
-
-def wait_for(test: Any, seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < until, "it took too long"
-        time.sleep(0.02)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from tests.hub_server import HubServer
-from tests.sources.hub_fixtures import LLAMA, QUICK, crawl, crawl_one, hub, kind_of
+from tests.sources import hub_fixtures
+from tests.sources.hub_fixtures import LLAMA, QUICK, crawl_one, hub, kind_of
 from zoo.errors import HubError
 from zoo.sources.hub import Crawl, fetch_models
 from zoo.sources.hub_crawl import Arrived, Crawler
@@ -18,6 +20,10 @@ from zoo.sources.record import ModelRecord
 from zoo.sources.selection import Findings, Selection, build_selection
 
 __all__ = ["hub"]
+
+#: Requests are counted here: on a busy machine nothing shall be asked again because it took long.
+PATIENT = replace(QUICK, read_timeout=30.0, request_timeout=40.0, probe_timeout=40.0)
+crawl = partial(hub_fixtures.crawl, settings=PATIENT)
 
 
 class TestRequests:
