@@ -42,12 +42,11 @@ class Told(NamedTuple):
 
     def is_alone(self, number: int) -> bool:
         """Whether a pattern may mean ``number`` and not others."""
-        digits = str(number)
-        return self.open or any(part in digits for part in self.partial)
+        return self.open or (bool(self.partial) and any(part in str(number) for part in self.partial))
 
     def split(self, numbers: Sequence[int]) -> Iterable[tuple[int, int]]:
         """(number, how many it stands for): the first of those of which the same is said, for all of them."""
-        if not (self.exact or self.partial or self.open):
+        if not (self.partial or self.open or self.exact.keys() & numbers):
             return [(numbers[0], len(numbers))] if numbers else []
         groups: dict[object, list[int]] = {}
         for number in numbers:

@@ -34,6 +34,8 @@ _MAX_GROUPS = 4
 _ANYWHERE = re.compile(r"\.\*((?:[\w\-]|\\\.)+)(?:\.\*)?")
 #: The plain text that a glob begins with.
 _START = re.compile(r"[\w.\-]*")
+#: The components that spellings of a name add.
+_OUTER = ("model", "language_model")
 _GLOB = frozenset("*?[")
 _REGEX = frozenset("\\()|^$+")
 
@@ -59,16 +61,26 @@ class NameRules:
         """Whether a rule applies to the module ``name`` (dotted, numbers filled in), however it is spelled."""
         if not (self.names or self.prefixes or self.inside or self.patterns):
             return False
-        return self.has(name) or any(self._match_spelling(spelling) for spelling in spell_name(name))
+        if self.has(name) or (self.loose and self.names and self._match_plain(name)):
+            return True
+        if not (self.prefixes or self.inside or self.patterns):
+            return False
+        return any(self._match_pattern(spelling) for spelling in spell_name(name))
 
     def has(self, name: str) -> bool:
         """Whether the module ``name`` itself is among the rules, however it is spelled."""
         return bool(self.names) and not self.names.isdisjoint(spell_name(name))
 
-    def _match_spelling(self, name: str) -> bool:
-        if self.prefixes and name.startswith(self.prefixes):
+    def _match_plain(self, name: str) -> bool:
+        """Whether a plain rule is at the end of ``name`` or a run of its components; spellings end alike."""
+        if name.endswith(self.words):
             return True
-        if self.loose and self.names and (name.endswith(self.words) or self._match_run(name)):
+        if self.by_last.keys().isdisjoint((*name.split("."), *_OUTER)):
+            return False
+        return any(self._match_run(spelling) for spelling in spell_name(name))
+
+    def _match_pattern(self, name: str) -> bool:
+        if self.prefixes and name.startswith(self.prefixes):
             return True
         if self.inside and any(part in name for part in self.inside):
             return True
