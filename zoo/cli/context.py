@@ -23,6 +23,7 @@ class Context:
     quiet: bool = False
     verbose: bool = False
     _consoles: dict[str, Console] = field(default_factory=dict)
+    _noted: set[str] = field(default_factory=set)
 
     @property
     def out(self) -> Console:
@@ -49,10 +50,12 @@ class Context:
         return self._consoles[which]
 
     def note(self, message: str) -> None:
-        """Say something to the person, not to the program that reads stdout."""
+        """Say something to the person, not to the program that reads stdout; the same only once."""
         from zoo.text import clean_text
 
-        self.err.print(clean_text(message))
+        if message not in self._noted:
+            self._noted.add(message)
+            self.err.print(clean_text(message))
 
     def print_json(self, value: Any) -> None:
         """Write one JSON document to stdout (dates as ISO 8601, no NaN)."""
