@@ -12,13 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from benchmarks.crawling import bench_crawl, bench_walk
 from benchmarks.estimating import bench_estimates, load_configs
 from benchmarks.reporting import bench_report
-from benchmarks.saving import bench_saving
+from benchmarks.saving import MANY_TWINS, bench_saving
 
 LLAMA = {
     "model_type": "llama",
@@ -114,6 +115,7 @@ if __name__ == "__main__":
         bench_sync_and_report,
         bench_report,
         bench_saving,
+        partial(bench_saving, twins=MANY_TWINS),
         bench_crawl,
         bench_walk,
     ):

@@ -27,8 +27,9 @@ from typing import Any, NamedTuple
 from zoo.sync import BATCH
 
 MODELS = 100_000
-#: Models that share an architecture.
+#: Models that share an architecture: ten is hard, a hundred nearer to the Hub, where most models are fine-tunes.
 TWINS = 10
+MANY_TWINS = 100
 TABLES = ("analysis", "analysis_body", "part", "config", "config_body", "model", "revision")
 
 

@@ -153,10 +153,10 @@ class Config:
 
     def whole(self, key: str, *, least: int = 0) -> int:
         """The value as an integer of at least ``least``; raises UnsupportedError when it is not one."""
-        value = self[key]
+        value = self._find(key)
         if type(value) is int and least <= value <= MAX_DIMENSION:  # no words for what needs none
             return value
-        return check_whole(value, f"{self.model_type}: {self.path}{key}", least)
+        return check_whole(self[key], f"{self.model_type}: {self.path}{key}", least)
 
     def maybe(self, key: str, *, least: int = 0) -> int | None:
         """Like :meth:`whole`, but None where the config or its default is null or absent."""

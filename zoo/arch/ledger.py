@@ -69,7 +69,7 @@ def build_ledger(config: Mapping[str, Any]) -> Ledger:
 
 
 #: What most values are, and no section; asked first because it is quick.
-_SCALARS = (str, int, float, list, type(None))
+_SCALARS = frozenset((str, int, float, bool, list, type(None)))
 
 
 def find_refused(config: Mapping[str, Any], read: Collection[str]) -> str | None:
@@ -82,7 +82,7 @@ def find_refused(config: Mapping[str, Any], read: Collection[str]) -> str | None
         sections += [
             (f"{path}{key}.", value)
             for key, value in section.items()
-            if not isinstance(value, _SCALARS) and isinstance(value, Mapping) and key != "quantization_config"
+            if type(value) not in _SCALARS and isinstance(value, Mapping) and key != "quantization_config"
         ]
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Models with a problem that are printed, each on a line.
 MOST_LINES = 100
+
+
+#: Models between two updates of the progress line: each costs as much as some rows.
+STEP = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -105,11 +110,20 @@ def show_progress(context: Context, crawl: CrawlProgress) -> Iterator[Advance]:
             return Text(said)
 
     console = context.err
+    if not console.is_terminal:
+        yield lambda record: None
+        return
     columns = (SpinnerColumn(), Described(), TimeElapsedColumn())
-    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    with progress:
+    counted = count(1)
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("models", total=None)
-        yield lambda record: progress.advance(task)
+
+        def advance(record: object) -> None:
+            done = next(counted)
+            if not done % STEP:
+                progress.update(task, completed=done)
+
+        yield advance
 
 
 def print_summary(context: Context, summary: Summary) -> None:
