@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.resources import files
 from statistics import median
 from typing import Any
@@ -48,15 +49,24 @@ def load_configs() -> list[dict[str, Any]]:
     return [json.loads(line)["config"] for line in lines]
 
 
-def time_each(configs: list[dict[str, Any]]) -> list[float]:
-    """Seconds for each config, the best of five."""
-    import zoo
+def count_weights(config: dict[str, Any]) -> None:
+    """What the peer gives and no more: parameters, and their bytes as stored."""
+    from zoo.arch import build_ledger
+    from zoo.metrics.analysis import read_dtype
+    from zoo.metrics.packing import pack_weights
+    from zoo.metrics.sums import sum_params
 
+    ledger = build_ledger(config)
+    pack_weights(config, ledger, sum_params(ledger), read_dtype(config, ledger)[0])
+
+
+def time_each(configs: list[dict[str, Any]], action: Callable[[dict[str, Any]], object]) -> list[float]:
+    """Seconds of ``action`` for each config, the best of five."""
     best = [float("inf")] * len(configs)
     for _ in range(5):
         for index, config in enumerate(configs):
             start = time.perf_counter()
-            zoo.analyze(config)
+            action(config)
             best[index] = min(best[index], time.perf_counter() - start)
     return best
 
@@ -67,12 +77,14 @@ def bench_estimates() -> None:
 
     configs = load_configs()
     exact = [config for config in configs if zoo.analyze(config).method == "ledger"]
-    seconds = time_each(exact)
+    seconds = time_each(exact, zoo.analyze)
     print(
         f"analysis: {len(exact) / sum(seconds):,.0f} configs/s on one core, each the best of five; "
         f"median {median(seconds) * 1e6:,.0f} µs, slowest {max(seconds) * 1e3:.1f} ms "
         f"({len(exact)} of {len(configs)} are exact)"
     )
+    counted = sum(time_each(exact, count_weights))
+    print(f"parameters and bytes alone, as the peer below: {len(exact) / counted:,.0f} configs/s on one core")
     some = [config for config in exact if "auto_map" not in config][::STEP]
     command = [sys.executable, "-c", ACCELERATE]
     done = subprocess.run(command, input=json.dumps(some), capture_output=True, text=True, check=False)
@@ -80,7 +92,7 @@ def bench_estimates() -> None:
         print("accelerate's estimate: not installed (make oracle installs it)")
         return
     theirs = json.loads(done.stdout.splitlines()[-1])
-    pairs = [(ours, its) for ours, its in zip(time_each(some), theirs, strict=True) if its is not None]
+    pairs = [(ours, its) for ours, its in zip(time_each(some, zoo.analyze), theirs, strict=True) if its is not None]
     ours, its = sum(one for one, _ in pairs), sum(two for _, two in pairs)
     print(
         f"accelerate's estimate of {len(pairs)} of them: {len(pairs) / its:.1f} configs/s, zoo on the same "

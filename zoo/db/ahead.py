@@ -40,6 +40,8 @@ FRAME_SIZE = 1_000_000
 #: Cores that the reader remembers to have sent.
 REMEMBERED = 100_000
 
+#: When to look for cycles: next to nothing of what passes through here is in any, and looking costs a twentieth.
+_RARELY = (100_000, 20, 20)
 _LENGTH = struct.Struct("<I")
 _COMMAND = "import sys; sys.path[:] = {path!r}; from zoo.db.ahead import serve; serve({source!r}, {skip})"
 _NO_FACTS = HubFacts()
@@ -55,6 +57,7 @@ def read_ahead(source: Path, *, worthwhile: int = WORTHWHILE, handed_over: int =
     """
     reader: subprocess.Popen[bytes] | None = None
     count = 0
+    often = gc.get_threshold()
     try:
         for record in read_path(source):
             count += 1
@@ -66,6 +69,7 @@ def read_ahead(source: Path, *, worthwhile: int = WORTHWHILE, handed_over: int =
         else:
             return
         assert reader is not None
+        gc.set_threshold(*_RARELY)
         for frame in receive_frames(reader):
             if frame is None:
                 return
@@ -74,6 +78,7 @@ def read_ahead(source: Path, *, worthwhile: int = WORTHWHILE, handed_over: int =
                 yield unpack_record(packed)
         yield from islice(read_path(source), count, None)
     finally:
+        gc.set_threshold(*often)
         if reader is not None:
             end_reader(reader)
 
@@ -154,7 +159,7 @@ def unpack_record(packed: tuple[Any, ...]) -> ModelRecord:
 def serve(source: str, skip: int) -> None:
     """What the reader does: sends its version, the records of ``source`` from ``skip`` on in frames, then None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it decides when it ends
-    gc.set_threshold(100_000, 20, 20)  # next to nothing here is in cycles
+    gc.set_threshold(*_RARELY)
     sys.setswitchinterval(0.0002)  # the thread that writes has little to do, and is waited for
     pipe = sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing but frames may get onto the pipe
