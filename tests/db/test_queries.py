@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from zoo.db.queries import find_query, list_queries, read_query
+from zoo.db.queries import NamedQuery, find_query, list_queries, read_query
 from zoo.db.readonly import run_query
 from zoo.db.session import open_engine
 from zoo.errors import BadInput, NoMatch
@@ -22,8 +22,8 @@ def test_there_are_a_dozen_and_more() -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
-def test_a_named_query_runs_and_says_what_it_is(snapshot: Engine, query: object) -> None:
-    name, title, about, sql = query  # type: ignore[misc]
+def test_a_named_query_runs_and_says_what_it_is(snapshot: Engine, query: NamedQuery) -> None:
+    name, title, about, sql = query
     assert title
     assert not title.endswith(".")
     assert about.endswith(".")
@@ -33,8 +33,8 @@ def test_a_named_query_runs_and_says_what_it_is(snapshot: Engine, query: object)
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
-def test_both_databases_answer_alike(snapshot_path: Path, snapshot_server: str, query: object) -> None:
-    sql = query[3]  # type: ignore[index]
+def test_both_databases_answer_alike(snapshot_path: Path, snapshot_server: str, query: NamedQuery) -> None:
+    sql = query.sql
     first, second = (run_query(open_engine(url), sql) for url in (str(snapshot_path), snapshot_server))
     assert first.columns == second.columns
     assert first.rows == second.rows

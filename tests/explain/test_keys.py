@@ -81,8 +81,11 @@ def test_no_count_follows_from_a_key_that_changes_nothing() -> None:
 
 
 def test_a_key_means_another_thing_below_another_key() -> None:
-    assert "recipe" in find_entry(("rope_scaling", "type")).meaning.lower()  # type: ignore[union-attr]
-    assert "integers" in find_entry(("weights", "type")).meaning  # type: ignore[union-attr]
+    scaling, weights = find_entry(("rope_scaling", "type")), find_entry(("weights", "type"))
+    assert scaling is not None
+    assert weights is not None
+    assert "recipe" in scaling.meaning.lower()
+    assert "integers" in weights.meaning
     assert find_entry(("rope_scaling", "flux_capacitor")) is None
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,14 +30,14 @@ def read_back(text: str, units: dict[str, int]) -> float:
 
 @pytest.mark.parametrize("function", UNITS)
 @given(value=COUNTS)
-def test_a_scaled_number_reads_back_to_within_its_last_digit(function, value) -> None:  # type: ignore[no-untyped-def]
+def test_a_scaled_number_reads_back_to_within_its_last_digit(function: Callable[[Any], str], value: int) -> None:
     digits = 4 if "bytes" in function.__name__ else 3
     assert read_back(function(value), UNITS[function]) == pytest.approx(value, rel=0.5 * 10 ** (1 - digits) * 1.0001)
 
 
 @pytest.mark.parametrize("function", UNITS)
 @given(value=COUNTS)
-def test_a_scaled_number_never_needs_the_next_unit(function, value) -> None:  # type: ignore[no-untyped-def]
+def test_a_scaled_number_never_needs_the_next_unit(function: Callable[[Any], str], value: int) -> None:
     base = 1024 if function is f.format_binary_bytes else 1000
     number, _, unit = function(value).replace(",", "").partition(" ")
     assert float(number) < base or unit == list(UNITS[function])[-1]
@@ -115,7 +117,7 @@ def test_numbers_look_as_people_write_them(call: str, text: str) -> None:
     [f.format_count, f.format_short, f.format_decimal_bytes, f.format_binary_bytes, f.format_flops, f.format_context,
      f.format_real, f.format_time],
 )  # fmt: skip
-def test_nothing_is_never_shown_as_zero(function) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_never_shown_as_zero(function: Callable[[Any], str]) -> None:
     assert function(None) == f.MISSING
     assert not re.search(r"\d", f.MISSING)
 
