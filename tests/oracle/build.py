@@ -30,6 +30,9 @@ SAME_AS = {"kimi_k2": "deepseek_v3"}
 
 Patterns = dict[tuple[str, tuple[int, ...]], int]
 
+#: Parameters of the largest model that is run on a CPU.
+LARGEST = 400_000_000
+
 
 def fold(name: str) -> str:
     """``name`` with every number that is a component of its own, or that of an expert, replaced by ``{}``."""
@@ -73,6 +76,21 @@ def build_model(config: dict[str, Any], device: str = "meta") -> Any:
         model = named(parsed)
     model.tie_weights()
     return model
+
+
+def build_to_run(config: dict[str, Any]) -> Any:
+    """The model of ``config`` with random weights that are the same each time, in its plainest implementation.
+
+    Raises OverflowError when it is too large to run, and what transformers raises.
+    """
+    import torch
+
+    size = sum(p.numel() for p in build_model(config).parameters())
+    if size > LARGEST:
+        raise OverflowError(f"{size:,} parameters are too many to run")
+    torch.manual_seed(0)
+    plain = {"attn_implementation": "eager", "experts_implementation": "eager"}
+    return build_model(config | plain, device="cpu").float().eval()
 
 
 def describe_model(model: Any) -> dict[str, Any]:

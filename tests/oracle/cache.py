@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.oracle.build import build_model
+from tests.oracle.build import build_to_run
 from tests.oracle.check import built_by_transformers
 from tests.oracle.vary import load_required, vary
 
@@ -24,7 +24,6 @@ LENGTHS = (7, 64, 200)
 SOURCE = 50
 MODELS = 3
 TRIES = 25
-LARGEST = 400_000_000
 
 #: Heads as wide as the sections of a rotary embedding for images add up to, in the sizes that variations draw freely.
 WIDE = {"hidden_size": 256, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 128}
@@ -243,14 +242,7 @@ def measure_cache(model: Any, tokens: int) -> list[Held]:
 
 def measure(config: dict[str, Any]) -> dict[str, Any]:
     """One line of the recording; raises what transformers raises."""
-    import torch
-
-    size = sum(p.numel() for p in build_model(config).parameters())
-    if size > LARGEST:
-        raise OverflowError(f"{size:,} parameters are too many to run")
-    torch.manual_seed(0)
-    plain = {"attn_implementation": "eager", "experts_implementation": "eager"}
-    model = build_model(config | plain, device="cpu").float().eval()
+    model = build_to_run(config)
     kept = {str(tokens): measure_cache(model, tokens) for tokens in LENGTHS}
     return {"config": config, "class": type(model).__name__, "kept": kept}
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.oracle.build import build_model, fold
-from tests.oracle.cache import LARGEST, TRIES, make_inputs, vary_small
+from tests.oracle.build import build_to_run, fold
+from tests.oracle.cache import TRIES, make_inputs, vary_small
 from tests.oracle.cache import read_recorded as read_caches
 from tests.oracle.check import built_by_transformers
 from tests.oracle.flops_models import SMALL, TOKENS
@@ -136,12 +136,7 @@ def measure(config: dict[str, Any]) -> dict[str, int]:
 
     from zoo.arch import build_ledger
 
-    size = sum(p.numel() for p in build_model(config).parameters())
-    if size > LARGEST:
-        raise OverflowError(f"{size:,} parameters are too many to run")
-    torch.manual_seed(0)
-    plain = {"attn_implementation": "eager", "experts_implementation": "eager"}
-    model = build_model(config | plain, device="cpu").float().eval()
+    model = build_to_run(config)
     model.requires_grad_(config["model_type"] not in DETACHED)
     inputs = feed(model)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
